@@ -1,0 +1,83 @@
+"""Every setting of an installation, read once from the environment (prefix ``INSULA_``)."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+class SettingsError(Exception):
+    """A setting is missing or cannot be read; the message names it and says what to do."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of one process; the field ``port`` is the variable ``INSULA_PORT``, and so on."""
+
+    home: Path = Path(".insula")
+    """State of a self-contained installation: embedded servers' data, secret, logs."""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    metrics_port: int = 9464
+    """Prometheus listener on ``host``, apart from the public one; 0 switches it off."""
+    workers: int = 1
+    database_url: str = ""
+    """PostgreSQL URL of a login that may create roles; it is used to install and migrate only."""
+    redis_url: str = ""
+    secret_key: str = ""
+    """At least 32 characters. Signing keys and database passwords derive from it."""
+    base_domain: str = "localhost"
+    """A tenant's host is ``<slug>.<base_domain>``."""
+    buckets: int = 4
+    """Login roles over which tenants are spread (DESIGN.md section 4)."""
+    pool_size: int = 8
+    """Connections a worker keeps to each bucket at most."""
+    connection_tenants: int = 200
+    """A connection is replaced after it has served this many different tenants."""
+    connection_seconds: int = 1800
+    """… or after this many seconds."""
+    body_limit: int = 1 << 20
+    """Bytes of a request body; routes that take files declare their own."""
+    rate_limit: int = 6000
+    """Requests a minute of one user, key or address, evenly (GCRA)."""
+    rate_burst: int = 1000
+    """Requests that may come at once on top of the even rate."""
+    signup_limit: int = 200
+    """Sign-ups a minute from one address."""
+    login_limit: int = 20
+    """Failed logins of one e-mail address in fifteen minutes."""
+    access_token_seconds: int = 900
+    refresh_token_seconds: int = 30 * 86400
+    trusted_proxies: str = "127.0.0.1,::1"
+    """Addresses, comma separated, whose ``X-Forwarded-For`` is believed."""
+    access_log: bool = True
+    log_level: str = "info"
+    otlp_endpoint: str = ""
+    """OTLP/HTTP endpoint for traces (``http://collector:4318``); empty switches export off."""
+    trace_ratio: float = 0.01
+    """Share of requests traced when the caller did not decide."""
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":
+        """Read the environment; ``overrides`` win.
+
+        Raises:
+            SettingsError: a value does not fit its type.
+        """
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {
+            field.name: environ[f"INSULA_{field.name.upper()}"]
+            for field in msgspec.structs.fields(cls)
+            if environ.get(f"INSULA_{field.name.upper()}", "") != ""
+        }
+        try:
+            return msgspec.convert(values | overrides, cls, strict=False, dec_hook=_decode)
+        except msgspec.ValidationError as error:
+            raise SettingsError(f"Bad setting: {error} (variables are named INSULA_…).") from error
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str | Path):
+        return Path(value).expanduser()
+    raise NotImplementedError(kind)
