@@ -1,0 +1,1 @@
+"""CDN and cache simulation; imports nothing else of Insula."""

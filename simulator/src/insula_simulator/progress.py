@@ -1,0 +1,46 @@
+"""How far a trace is read, shown on a terminal."""
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+PATIENCE = 1.0
+"""Seconds that a run stays silent, unless progress was asked for."""
+
+
+@contextmanager
+def reading_progress(file: BinaryIO, *, wanted: bool | None) -> Iterator[Callable[[int], None]]:
+    """Yield what takes the number of requests done, and shows it with the share of the file read.
+
+    ``wanted`` is None for: only on a terminal, and only once the run takes longer than a second.
+    A pipe has no known length, so only its requests are counted.
+    """
+    console = Console(stderr=True)
+    if wanted is False or (wanted is None and not console.is_terminal):
+        yield lambda done: None
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
+    bar = Progress(*columns, console=console, transient=True)
+    about = os.fstat(file.fileno())
+    is_file = stat.S_ISREG(about.st_mode)
+    task = bar.add_task("", total=about.st_size if is_file else None)
+    shown_from = time.monotonic() + (0.0 if wanted else PATIENCE)
+
+    def report(done: int) -> None:
+        bar.update(task, description=f"{done:,} requests")
+        if is_file:
+            bar.update(task, completed=file.tell())
+        if time.monotonic() >= shown_from:
+            bar.start()
+
+    try:
+        yield report
+    finally:
+        if bar.live.is_started:
+            bar.stop()
