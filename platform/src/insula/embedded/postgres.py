@@ -54,36 +54,38 @@ def programs() -> Path:
     return Path(package.origin).parent / "pginstall18" / "bin"
 
 
+def database_url(home: Path, sockets: Path) -> str:
+    """Address of the superuser's login, which installs and migrates."""
+    password = (home / "postgres" / "insula-password").read_text()
+    return f"postgresql://{LOGIN}:{password}@/{DATABASE}?host={quote(str(sockets))}"
+
+
 class Postgres:
     """One cluster under ``home/postgres`` and its server process."""
 
     name = "PostgreSQL"
 
-    def __init__(self, home: Path, account: Account, *, durable: bool) -> None:
+    def __init__(self, home: Path, sockets: Path, account: Account, *, durable: bool) -> None:
         self.data = home / "postgres"
         self.log = home / "postgres.log"
         self.account = account
         self.process: child.Process | None = None
+        self._sockets = sockets
         self._durable = durable
         self._cluster = f"insula-{zlib.crc32(bytes(self.data)):08x}"
 
-    def url(self, sockets: Path) -> str:
-        """Address of the superuser's login, which installs and migrates."""
-        password = (self.data / "insula-password").read_text()
-        return f"postgresql://{LOGIN}:{password}@/{DATABASE}?host={quote(str(sockets))}"
-
-    def start(self, sockets: Path) -> None:
+    def start(self) -> None:
         """Launch the server without waiting for it; what a killed one left is cleared first.
 
         Raises:
             ServerFailed: the cluster could not be made, or an old server does not end.
         """
-        self._clear_leftovers(sockets)
+        self._clear_leftovers()
         if not self.data.exists():
             self._initialise()
         if self.account.foreign and self.data.stat().st_uid != self.account.uid:
             self.account.give_tree(self.data)
-        self._configure(sockets)
+        self._configure()
         server = [str(programs() / "postgres"), "-D", str(self.data)]
         command = run_as(self.account, signal.SIGINT) + server
         self.process = child.start(command, self.log, _ENVIRONMENT)
@@ -115,10 +117,10 @@ class Postgres:
             return False
         return len(lines) > 7 and lines[0] == str(pid) and lines[7].startswith("ready")
 
-    def _clear_leftovers(self, sockets: Path) -> None:
+    def _clear_leftovers(self) -> None:
         stop_leftovers(self._is_postmaster, (signal.SIGINT, 10), (signal.SIGQUIT, 5))
         stop_leftovers(self._is_backend, (signal.SIGQUIT, 5), (signal.SIGKILL, 5))
-        for stale in sockets.glob(".s.PGSQL.*"):
+        for stale in self._sockets.glob(".s.PGSQL.*"):
             stale.unlink()
         # PostgreSQL itself removes the file of a dead server, and refuses when its process id
         # is by now somebody else's. None of ours is left, so that one would only mislead it.
@@ -134,10 +136,10 @@ class Postgres:
         title = command_line(entry)[0]
         return self._is_postmaster(entry) or title.startswith(f"postgres: {self._cluster}: ")
 
-    def _configure(self, sockets: Path) -> None:
+    def _configure(self) -> None:
         settings = _SETTINGS | ({} if self._durable else _FORGETFUL)
         settings["cluster_name"] = self._cluster  # shown in process titles: see _is_backend
-        settings["unix_socket_directories"] = '"' + str(sockets).replace('"', '""') + '"'
+        settings["unix_socket_directories"] = '"' + str(self._sockets).replace('"', '""') + '"'
         lines = [f"{name} = {_quoted(value)}" for name, value in settings.items()]
         head = "# Written at every start. Your own settings: ALTER SYSTEM, which wins.\n"
         self._write(self.data / "postgresql.conf", head + "\n".join(lines) + "\n")

@@ -31,25 +31,25 @@ def program() -> Path:
     return Path(package.origin).parent / "bin" / "redis-server"
 
 
+def redis_url(sockets: Path) -> str:
+    return f"unix://{quote(str(sockets / 'redis.sock'))}"
+
+
 class Redis:
     """One Redis with its data under ``home/redis``."""
 
     name = "Redis"
 
-    def __init__(self, home: Path, account: Account, *, durable: bool) -> None:
+    def __init__(self, home: Path, sockets: Path, account: Account, *, durable: bool) -> None:
         self.data = home / "redis"
         self.log = home / "redis.log"
         self.account = account
         self.process: child.Process | None = None
         self._durable = durable
-        self._socket = Path()
-
-    def url(self, sockets: Path) -> str:
-        return f"unix://{quote(str(sockets / 'redis.sock'))}"
-
-    def start(self, sockets: Path) -> None:
-        """Launch the server without waiting for it; what a killed one left is cleared first."""
         self._socket = sockets / "redis.sock"
+
+    def start(self) -> None:
+        """Launch the server without waiting for it; what a killed one left is cleared first."""
         stop_leftovers(self._is_ours, (signal.SIGTERM, 10), (signal.SIGKILL, 5))
         self._socket.unlink(missing_ok=True)
         self.data.mkdir(mode=0o700, exist_ok=True)

@@ -5,15 +5,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+from insula.embedded import postgres, redis
 from insula.embedded.account import account_for
 from insula.embedded.claim import claim
 from insula.embedded.postgres import Postgres
-from insula.embedded.postgres import programs as postgres_programs
 from insula.embedded.redis import Redis
-from insula.embedded.redis import program as redis_program
 from insula.embedded.sockets import release_socket_folder, socket_folder
-
-Server = Postgres | Redis
 
 
 class EmbeddedServers:
@@ -30,10 +27,9 @@ class EmbeddedServers:
         self.home = home.resolve()
         self.database_url = ""
         self.redis_url = ""
+        self.running: list[Postgres | Redis] = []
         self._durable = durable
         self._wanted = [kind for kind, yes in ((Postgres, postgres), (Redis, redis)) if yes]
-        self._servers: list[Server] = []
-        self._sockets = Path()
         self._exit = ExitStack()
 
     def __enter__(self) -> Self:
@@ -46,39 +42,30 @@ class EmbeddedServers:
         make_home(self.home)
         with ExitStack() as undo:
             undo.enter_context(claim(self.home, "servers.lock"))
-            undo.callback(release_socket_folder, self.home)
-            account = account_for(self.home, postgres_programs() / "postgres", redis_program())
-            self._servers = [
-                each(self.home, account, durable=self._durable) for each in self._wanted
-            ]
-            self._sockets = socket_folder(self.home, account)
-            for server in self._servers:
-                undo.callback(server.stop)
-                server.start(self._sockets)
-            for server in self._servers:
-                server.wait_ready()
+            if self._wanted:
+                self._start(undo)
             self._exit = undo.pop_all()
-        self._take_urls()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._exit.close()
 
-    def dead(self) -> list[Server]:
-        """The servers whose process has ended; ``revive`` brings one back."""
-        return [each for each in self._servers if each.process and each.process.poll() is not None]
-
-    def revive(self, server: Server) -> None:
-        """Start a server again at the same address."""
-        server.start(self._sockets)
-        server.wait_ready()
-
-    def _take_urls(self) -> None:
-        for server in self._servers:
-            if isinstance(server, Postgres):
-                self.database_url = server.url(self._sockets)
-            else:
-                self.redis_url = server.url(self._sockets)
+    def _start(self, undo: ExitStack) -> None:
+        account = account_for(self.home, postgres.programs() / "postgres", redis.program())
+        sockets = socket_folder(self.home, account)
+        undo.callback(release_socket_folder, self.home)
+        self.running = [
+            kind(self.home, sockets, account, durable=self._durable) for kind in self._wanted
+        ]
+        for server in self.running:
+            undo.callback(server.stop)
+            server.start()
+        for server in self.running:
+            server.wait_ready()
+        if Postgres in self._wanted:
+            self.database_url = postgres.database_url(self.home, sockets)
+        if Redis in self._wanted:
+            self.redis_url = redis.redis_url(sockets)
 
 
 def make_home(home: Path) -> None:

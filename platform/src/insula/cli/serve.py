@@ -1,0 +1,33 @@
+"""``insula serve``: the web processes alone, for a service manager or a container."""
+
+import os
+import sys
+
+import rich_click as click
+
+from insula.settings import Settings, SettingsError
+
+
+@click.command()
+def serve() -> None:
+    """Serve the web application against the servers named by the INSULA_… variables.
+
+    SIGTERM drains: readiness turns 503, INSULA_DRAIN_SECONDS pass (default 5) so that load
+    balancers notice, requests in flight finish, and the processes end.
+    """
+    from insula import serving
+
+    try:
+        settings = Settings.load()
+        serving.serve(settings, drain_seconds=_drain_seconds())
+    except (SettingsError, serving.PortTaken) as error:
+        click.echo(f"insula serve: {error}", err=True)
+        sys.exit(1)
+
+
+def _drain_seconds() -> float:
+    text = os.environ.get("INSULA_DRAIN_SECONDS", "5")
+    try:
+        return float(text)
+    except ValueError:
+        raise SettingsError(f"INSULA_DRAIN_SECONDS is not a number: {text!r}") from None

@@ -1,0 +1,163 @@
+"""``insula up``: a whole installation on one machine, which is what ``make run`` starts."""
+
+import asyncio
+import json
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import rich_click as click
+from rich.console import Console
+
+from insula import __version__
+from insula.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from insula.embedded import EmbeddedServers
+    from insula.embedded.supervision import StopRequest
+
+Show = Callable[[str], None]
+"""Tells the person waiting how far the current step is."""
+
+
+@click.command()
+def up() -> None:
+    """Run everything: PostgreSQL and Redis (unless INSULA_…_URL names others) and the web.
+
+    State lives in INSULA_HOME. Ctrl-C or SIGTERM stops all of it.
+    """
+    import asyncpg
+
+    from insula.embedded import FolderBusy, ServerFailed
+    from insula.embedded.supervision import StopRequest
+    from insula.keys import WeakSecret
+    from insula.serving import PortTaken
+
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    try:
+        _run(console, StopRequest())
+    except KeyboardInterrupt:
+        pass
+    except (SettingsError, WeakSecret, FolderBusy, ServerFailed, PortTaken) as error:
+        _fail(str(error))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        _fail(f"{type(error).__name__}: {error}")
+    console.print("Stopped.")
+
+
+def _run(console: Console, stop: "StopRequest") -> None:
+    from insula.embedded import EmbeddedServers, claim, make_home
+    from insula.embedded.local import home_secret
+    from insula.embedded.web import stop_leftover_web
+    from insula.serving import check_ports
+
+    settings = Settings.load()
+    settings = msgspec.structs.replace(settings, home=settings.home.resolve())
+    make_home(settings.home)
+    with claim(settings.home):
+        stop_leftover_web(settings.home, (signal.SIGTERM, 5))
+        check_ports(settings)
+        console.print(f"Insula {__version__}, state in {settings.home}")
+        secret = settings.secret_key or home_secret(settings.home)
+        servers = EmbeddedServers(
+            settings.home, postgres=not settings.database_url, redis=not settings.redis_url
+        )
+        with ExitStack() as running:
+            with _step(console, _names(settings)):
+                running.enter_context(servers)
+            settings = msgspec.structs.replace(
+                settings,
+                secret_key=secret,
+                database_url=settings.database_url or servers.database_url,
+                redis_url=settings.redis_url or servers.redis_url,
+            )
+            _serve(console, settings, servers, stop)
+
+
+def _serve(
+    console: Console, settings: Settings, servers: "EmbeddedServers", stop: "StopRequest"
+) -> None:
+    from insula.embedded.supervision import keep_alive
+    from insula.embedded.web import Web
+
+    demo = _prepare(console, settings)
+    with Web(settings) as web:
+        with _step(console, "Web"):
+            web.wait_ready()
+        stop.only_note()
+        _welcome(console, settings, demo)
+        keep_alive(servers, web, stop, console.print)
+        console.print("Stopping…")
+
+
+def _prepare(console: Console, settings: Settings) -> Any:
+    """Install or migrate, and make sure of the demo tenant, whose access data is returned."""
+    from insula import demo
+    from insula.tenancy import installation
+
+    with _step(console, "Database") as show:
+
+        def progress(what: str, done: int, total: int) -> None:
+            show(f"{what} {done}/{total}")
+
+        report = asyncio.run(installation.migrate(settings, progress))
+    for failure in report.failures:
+        console.print(f"  {failure.tenant}, {failure.module}: {failure.error}")
+    for step in report.skipped:
+        console.print(f"  not possible on this server: {step}")
+    with _step(console, "Demo tenant"):
+        return asyncio.run(demo.ensure(settings))
+
+
+def _names(settings: Settings) -> str:
+    postgres = "your PostgreSQL" if settings.database_url else "PostgreSQL 18"
+    redis = "your Redis" if settings.redis_url else "Redis"
+    return f"{postgres}, {redis}"
+
+
+@contextmanager
+def _step(console: Console, title: str) -> Iterator[Show]:
+    """A spinner while the step runs, and one line with its time when it is done."""
+    started = time.monotonic()
+    with console.status(title) as status:
+        yield lambda detail: status.update(f"{title}: {detail}")
+    console.print(f"  ✓ {title} ({time.monotonic() - started:.1f} s)")
+
+
+def _welcome(console: Console, settings: Settings, demo: Any) -> None:
+    site = f"http://{_reachable(settings.host)}:{settings.port}"
+    login = json.dumps({"email": demo.email, "password": demo.password})
+    console.print(
+        f"""
+Insula runs at {site} (Ctrl-C stops it)
+
+  API docs     {site}/docs
+  Demo tenant  {demo.tenant}
+  Owner        {demo.email}
+  Password     {demo.password}
+  Logs         {settings.home}/web.log, postgres.log, redis.log
+
+Log in:
+
+  curl -s {site}/api/v1/sessions -H 'Insula-Tenant: {demo.tenant}' \\
+    -H 'Content-Type: application/json' -d {shlex.quote(login)}
+"""
+    )
+
+
+def _reachable(host: str) -> str:
+    """The host as a person on this machine would write it into a URL."""
+    from insula.embedded.web import ask_at
+
+    address = ask_at(host)
+    return f"[{address}]" if ":" in address else address
+
+
+def _fail(reason: str) -> None:
+    click.echo(f"insula up: {reason}", err=True)
+    sys.exit(1)
