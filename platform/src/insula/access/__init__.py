@@ -1,0 +1,5 @@
+"""Who may do what."""
+
+from insula.access.rights import CORE_SCOPES, PUBLIC, ROLES, SIGNED_IN, Rights, Scope
+
+__all__ = ["CORE_SCOPES", "PUBLIC", "ROLES", "SIGNED_IN", "Rights", "Scope"]

@@ -1,0 +1,53 @@
+"""Scopes, the built-in roles, and the right that each route names."""
+
+from typing import Final
+
+import msgspec
+
+ROLES: Final = ("owner", "admin", "member", "customer")
+"""Built-in roles, from the most to the least powerful. The owner has every scope."""
+
+PUBLIC: Final = "public"
+"""The right of a route that anybody may call within a tenant (or without one)."""
+
+SIGNED_IN: Final = "signed-in"
+"""The right of a route that every signed-in user may call."""
+
+
+class Scope(msgspec.Struct, frozen=True):
+    """Something that may be done, and which built-in roles may do it.
+
+    ``name`` is ``<module>:<verb>``. A privileged scope is refused while revocations cannot be
+    checked (Redis down), the others are not.
+    """
+
+    name: str
+    summary: str
+    roles: tuple[str, ...] = ("admin",)
+    privileged: bool = False
+
+
+CORE_SCOPES: Final = (
+    Scope("users:read", "See the users of the tenant", ("admin", "member")),
+    Scope("users:write", "Create, change and disable users", ("admin",), privileged=True),
+    Scope("modules:read", "See which modules are on", ("admin", "member")),
+    Scope("modules:write", "Switch modules on and off", ("admin",), privileged=True),
+)
+
+
+class Rights:
+    """Which scopes each built-in role has, over the core and all installed modules."""
+
+    def __init__(self, scopes: tuple[Scope, ...]) -> None:
+        self.scopes = {scope.name: scope for scope in scopes}
+        self._of_role = {
+            role: frozenset(
+                scope.name for scope in scopes if role == "owner" or role in scope.roles
+            )
+            for role in ROLES
+        }
+        self.privileged = frozenset(scope.name for scope in scopes if scope.privileged)
+
+    def of(self, role: str) -> frozenset[str]:
+        """The scopes of a role; none for a role that nobody knows."""
+        return self._of_role.get(role, frozenset())

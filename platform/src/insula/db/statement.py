@@ -1,0 +1,75 @@
+"""Statements: SQLAlchemy Core expressions, compiled once, executed by asyncpg."""
+
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.sql.base import Executable
+from sqlalchemy.sql.compiler import SQLCompiler
+
+T = TypeVar("T")
+
+_DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
+
+
+class StatementError(Exception):
+    """A statement was written in a way that cannot be compiled once; raised at import."""
+
+
+class Statement(Generic[T]):
+    """A statement whose SQL text is fixed and whose rows become ``into``.
+
+    Built at import, so that a mistake stops the process from starting instead of a request::
+
+        GET = Statement(select(Note.id, Note.title).where(Note.id == bindparam("id")), NoteLine)
+        note = await tx.one(GET, id=note_id)
+
+    ``into`` is a :class:`msgspec.Struct` whose fields are the selected columns, in order, or any
+    type for a statement of one column. ``in_()`` has no fixed text: write
+    ``column == func.any(bindparam("ids", type_=ARRAY(...)))`` instead.
+    """
+
+    __slots__ = ("construct", "into", "names", "preset", "single", "sql")
+
+    def __init__(self, expression: Executable, into: type[T] | Any = None) -> None:
+        compiled = expression.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
+        assert isinstance(compiled, SQLCompiler)
+        self.sql = str(compiled)
+        if "__[POSTCOMPILE" in self.sql:
+            raise StatementError(f"in_() has no fixed text, use = ANY(:array): {self.sql}")
+        self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
+        self.preset: Mapping[str, Any] = {
+            name: value for name, value in compiled.params.items() if value is not None
+        }
+        self.into = into
+        self.single = not (isinstance(into, type) and issubclass(into, msgspec.Struct))
+        self.construct: Any = into
+        if not self.single:
+            self._check_columns(compiled)
+
+    def _check_columns(self, compiled: SQLCompiler) -> None:
+        columns = tuple(column.keyname for column in compiled._result_columns)
+        fields = tuple(field.name for field in msgspec.structs.fields(self.into))
+        if columns != fields[: len(columns)]:
+            raise StatementError(
+                f"{self.into.__name__} has the fields {fields}, the statement selects {columns}: "
+                "name and order must agree"
+            )
+
+    def arguments(self, params: Mapping[str, Any]) -> list[Any]:
+        """Values in the order of the placeholders.
+
+        Raises:
+            KeyError: a parameter is missing.
+        """
+        if not self.preset:
+            return [params[name] for name in self.names]
+        merged = {**self.preset, **params}
+        return [merged[name] for name in self.names]
+
+    def decode(self, record: Any) -> T:
+        """One driver row as ``into``."""
+        if self.single:
+            return record[0]  # type: ignore[no-any-return]
+        return self.construct(*record)  # type: ignore[no-any-return]

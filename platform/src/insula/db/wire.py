@@ -1,0 +1,216 @@
+"""Binding a connection to a tenant without a round trip of its own.
+
+PostgreSQL's extended protocol lets a client send several Bind/Execute pairs before one Sync; all of
+them up to the Sync are one implicit transaction (PostgreSQL manual, "Extended Query" and
+"Pipelining"). :class:`BindingTransport` stands between asyncpg and the socket: it writes the
+prepared statement that sets role and search path *ahead* of asyncpg's own message, in the same
+packet, and swallows its answers. ``set_config(…, is_local => true)`` ends with that transaction,
+so nothing can leak to the connection's next user, and a frame that is not prefixed runs as the
+bucket login, which owns nothing: forgetting to bind is "permission denied".
+
+Measured (ops/bench/RESULTS.md): about the cost of no binding at all, where
+``BEGIN; SET LOCAL …; query; COMMIT`` costs two more round trips.
+"""
+
+import asyncio
+import struct
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import asyncpg
+from asyncpg.protocol import Protocol as AsyncpgProtocol
+
+BIND_STATEMENT = "insula_bind"
+BIND_SQL = "SELECT set_config('role', $1::text, true), set_config('search_path', $2::text, true)"
+BEGIN_STATEMENT = "insula_begin"
+BEGIN_SQL = "BEGIN"
+
+_PARSE, _BIND = 0x50, 0x42
+_SYNC = b"S" + struct.pack("!i", 4)
+_ASYNCHRONOUS = b"NSA"  # notice, parameter status, notification: may come at any time
+_EXECUTE = b"E" + struct.pack("!i", 9) + b"\0" + struct.pack("!i", 0)
+
+
+def _bind(statement: str, *values: str) -> bytes:
+    """A Bind message (text format) and its Execute, for the unnamed portal."""
+    body = b"\0" + statement.encode() + b"\0" + struct.pack("!hh", 0, len(values))
+    for value in values:
+        raw = value.encode()
+        body += struct.pack("!i", len(raw)) + raw
+    body += struct.pack("!h", 0)
+    return b"B" + struct.pack("!i", len(body) + 4) + body + _EXECUTE
+
+
+class Prelude:
+    """The bytes that bind one tenant, and how many answers they provoke."""
+
+    __slots__ = ("answers", "begin", "begin_answers", "bytes", "role", "search_path")
+
+    def __init__(self, role: str, search_path: str) -> None:
+        self.role = role
+        self.search_path = search_path
+        self.bytes = _bind(BIND_STATEMENT, role, search_path)
+        self.answers = 3  # BindComplete, DataRow, CommandComplete
+        self.begin = _bind(BEGIN_STATEMENT) + self.bytes
+        self.begin_answers = 2 + self.answers
+
+
+class BindingTransport:
+    """The transport that asyncpg writes to; adds the prelude in front of Parse and Bind frames."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.prelude: bytes | None = None
+        self.answers = 0
+        self.once = False
+        self.owed = 0
+        self._bound = False
+        self.prepared: tuple[Any, ...] = ()
+
+    def arm(self, prelude: bytes, answers: int, *, once: bool) -> None:
+        """Prefix the next frame (``once``) or every frame until :meth:`disarm`."""
+        self.prelude, self.answers, self.once = prelude, answers, once
+        self._bound = False
+
+    def disarm(self) -> None:
+        self.prelude = None
+
+    def _prefix(self) -> bytes:
+        assert self.prelude is not None
+        prefix = self.prelude
+        self.owed += self.answers
+        if self.once:
+            self.prelude = None
+        return prefix
+
+    def write(self, data: Any) -> None:
+        if self.prelude is not None:
+            # asyncpg may end a Parse with Flush and send the Sync by itself: the transaction, and
+            # with it the binding, lasts until a Sync has gone out.
+            ends = data[-5:] == _SYNC
+            if data[0] in (_PARSE, _BIND) and not self._bound:
+                data = self._prefix() + bytes(data)
+            self._bound = not ends
+        self._transport.write(data)
+
+    def writelines(self, buffers: Any) -> None:
+        buffers = list(buffers)
+        prefixes = self.prelude is not None and not self._bound
+        if prefixes and buffers and buffers[0][0] in (_PARSE, _BIND):
+            buffers.insert(0, self._prefix())
+        self._transport.writelines(buffers)
+
+    @property
+    def bare(self) -> asyncio.Transport:
+        return self._transport
+
+    def set_protocol(self, protocol: AsyncpgProtocol) -> None:
+        """After TLS negotiation: asyncpg's protocol takes over from the negotiating one."""
+        self._transport.set_protocol(_BindingProtocol(protocol, self))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class _BindingProtocol(asyncio.Protocol):
+    """Hands the server's bytes to asyncpg, less the answers to the prelude."""
+
+    def __init__(self, inner: AsyncpgProtocol, transport: BindingTransport | None = None) -> None:
+        self._inner = inner
+        self._receive: Callable[[bytes], None] = inner.data_received
+        self._held = b""
+        if transport is not None:
+            self.transport = transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = BindingTransport(cast(asyncio.Transport, transport))
+        self._inner.connection_made(self.transport)
+
+    def data_received(self, data: bytes) -> None:
+        transport = self.transport
+        if transport.owed or self._held:
+            data = self._swallow(self._held + data)
+        if data:
+            self._receive(data)
+
+    def _swallow(self, data: bytes) -> bytes:
+        """Drop the owed answers; keep what is asynchronous; stop at an error, which is asyncpg's."""
+        transport, kept, at, size = self.transport, b"", 0, len(data)
+        while transport.owed:
+            if size - at < 5:
+                break
+            end = at + 1 + int.from_bytes(data[at + 1 : at + 5], "big")
+            if end > size:
+                break
+            kind = data[at : at + 1]
+            if kind == b"E":
+                transport.owed = 0
+                break
+            if kind in _ASYNCHRONOUS:
+                kept += data[at:end]
+            else:
+                transport.owed -= 1
+            at = end
+        self._held = data[at:] if transport.owed else b""
+        return kept if transport.owed else kept + data[at:]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._inner.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._inner.resume_writing()
+
+    def eof_received(self) -> bool | None:
+        return self._inner.eof_received()  # type: ignore[no-any-return]
+
+
+class _BindingLoop:
+    """The running event loop, but for putting :class:`BindingTransport` under asyncpg's protocol.
+
+    asyncpg takes the loop as a public argument, so nothing of it is patched. Connections that
+    asyncpg opens for itself (cancel requests) get a transport that nobody arms.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self.transport: BindingTransport | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+    def create_connection(self, factory: Any, *args: Any, **options: Any) -> Awaitable[Any]:
+        return self._wrapped(self._loop.create_connection, factory, args, options)
+
+    def create_unix_connection(self, factory: Any, *args: Any, **options: Any) -> Awaitable[Any]:
+        return self._wrapped(self._loop.create_unix_connection, factory, args, options)
+
+    async def _wrapped(self, create: Any, factory: Any, args: Any, options: Any) -> Any:
+        inner = factory()
+        if isinstance(inner, AsyncpgProtocol):
+            _, protocol = await create(lambda: _BindingProtocol(inner), *args, **options)
+            self.transport = protocol.transport
+        else:  # first speaks TLS negotiation, becomes asyncpg's protocol by set_protocol
+            transport, _ = await create(lambda: inner, *args, **options)
+            self.transport = BindingTransport(transport)
+        return self.transport, inner
+
+    async def start_tls(self, transport: Any, *args: Any, **options: Any) -> BindingTransport:
+        secured = await self._loop.start_tls(transport.bare, *args, **options)
+        self.transport = BindingTransport(cast(asyncio.Transport, secured))
+        return self.transport
+
+
+async def connect(dsn: str, **options: Any) -> tuple[asyncpg.Connection, BindingTransport]:
+    """A connection whose frames can be prefixed, with its two prepared binding statements."""
+    loop = _BindingLoop(asyncio.get_running_loop())
+    connection = await asyncpg.connect(dsn, loop=cast(Any, loop), **options)
+    assert loop.transport is not None
+    # asyncpg deallocates a statement that nobody refers to.
+    loop.transport.prepared = (
+        await connection.prepare(BIND_SQL, name=BIND_STATEMENT),
+        await connection.prepare(BEGIN_SQL, name=BEGIN_STATEMENT),
+    )
+    return connection, loop.transport

@@ -1,0 +1,204 @@
+"""The unit of work: one request's statements, bound to one tenant."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import asyncpg
+
+from insula.db.pool import Connection, Pool
+from insula.db.statement import Statement
+from insula.db.wire import Prelude
+
+T = TypeVar("T")
+
+
+class RowNotFound(Exception):
+    """A row that had to exist does not; answered as 404."""
+
+
+class Work:
+    """Statements of one request under one tenant's role and search path.
+
+    ``writes=False`` (GET, HEAD): each statement is its own transaction and costs one round trip.
+    ``writes=True``: the first statement opens a transaction, which the gate commits after the
+    handler has succeeded and rolls back when it answers with an error, unless :meth:`keep` was
+    called.
+    """
+
+    __slots__ = ("_begun", "_connection", "_kept", "_pool", "_prelude", "_writes")
+
+    def __init__(self, pool: Pool, prelude: Prelude, *, writes: bool) -> None:
+        self._pool = pool
+        self._prelude = prelude
+        self._writes = writes
+        self._connection: Connection | None = None
+        self._begun = False
+        self._kept = False
+
+    # Reading
+
+    async def find(self, statement: Statement[T], **params: Any) -> T | None:
+        """The first row, or None."""
+        arguments = statement.arguments(params)
+        if self._writes:
+            connection = await self._in_transaction()
+            record = await connection.raw.fetchrow(statement.sql, *arguments)
+        else:
+            record = await self._alone("fetchrow", statement.sql, arguments)
+        return None if record is None else statement.decode(record)
+
+    async def one(self, statement: Statement[T], **params: Any) -> T:
+        """The row.
+
+        Raises:
+            RowNotFound: there is none.
+        """
+        row = await self.find(statement, **params)
+        if row is None:
+            raise RowNotFound
+        return row
+
+    async def many(self, statement: Statement[T], **params: Any) -> list[T]:
+        """Every row; the statement bounds how many there can be."""
+        arguments = statement.arguments(params)
+        if self._writes:
+            connection = await self._in_transaction()
+            records = await connection.raw.fetch(statement.sql, *arguments)
+        else:
+            records = await self._alone("fetch", statement.sql, arguments)
+        return [statement.decode(record) for record in records]
+
+    async def _alone(self, method: str, sql: str, arguments: list[Any]) -> Any:
+        """One statement in the implicit transaction that its binding opens."""
+        pool, prelude = self._pool, self._prelude
+        connection = await pool.acquire(prelude.role)
+        transport = connection.transport
+        transport.arm(prelude.bytes, prelude.answers, once=False)
+        try:
+            result = await getattr(connection.raw, method)(sql, *arguments)
+        except asyncpg.PostgresError:
+            transport.disarm()
+            pool.release(connection)
+            raise
+        except BaseException:
+            pool.discard(connection)
+            raise
+        transport.disarm()
+        pool.release(connection)
+        return result
+
+    # Writing
+
+    async def execute(self, statement: Statement[Any], **params: Any) -> int:
+        """Run a statement; the number of rows that it touched."""
+        connection = await self._in_transaction()
+        arguments = statement.arguments(params)
+        if not arguments:  # asyncpg would send it as plain text, ahead of the waiting BEGIN
+            await self._begin(connection)
+        status = await connection.raw.execute(statement.sql, *arguments)
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdigit() else 0
+
+    async def execute_many(self, statement: Statement[Any], rows: Iterable[dict[str, Any]]) -> None:
+        """Run a statement once per row, pipelined."""
+        connection = await self._in_transaction()
+        await connection.raw.executemany(statement.sql, [statement.arguments(row) for row in rows])
+
+    async def run_script(self, script: str) -> None:
+        """Run reviewed SQL (a migration, a binding) as one message. Never text from a request."""
+        connection = await self._in_transaction()
+        await self._begin(connection)
+        await connection.raw.execute(script)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """What is inside can fail without failing the request's transaction."""
+        connection = await self._in_transaction()
+        await self._begin(connection)
+        async with connection.raw.transaction():
+            yield
+
+    def keep(self) -> None:
+        """Commit even if the answer is an error: for counters that security rests on."""
+        self._kept = True
+
+    # The edge: called by the gate, and by jobs and commands
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
+
+    async def finish(self, *, success: bool) -> None:
+        """Commit or roll back, and give the connection back.
+
+        Raises:
+            asyncpg.PostgresError: the commit failed; nothing was written.
+        """
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        connection.transport.disarm()
+        verb = "COMMIT" if success or self._kept else "ROLLBACK"
+        try:
+            if self._begun:
+                await connection.raw.execute(verb)
+        except asyncpg.PostgresError:
+            self._pool.release(connection)
+            raise
+        except BaseException:
+            self._pool.discard(connection)
+            raise
+        finally:
+            self._begun = False
+        self._pool.release(connection)
+
+    def abandon(self) -> None:
+        """Drop the connection, and with it the transaction, without waiting (cancellation)."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.discard(connection)
+
+    async def _in_transaction(self) -> Connection:
+        connection = self._connection
+        if connection is None:
+            connection = await self._pool.acquire(self._prelude.role)
+            self._connection = connection
+            self._begun = True
+            # BEGIN and the binding travel ahead of the first statement, in the same packet.
+            prelude = self._prelude
+            connection.transport.arm(prelude.begin, prelude.begin_answers, once=True)
+        return connection
+
+    async def _begin(self, connection: Connection) -> None:
+        """Send the waiting BEGIN now (before a statement that asyncpg sends as plain text)."""
+        if connection.transport.prelude is not None:
+            await connection.raw.fetchval("SELECT 1")
+
+
+class Database:
+    """Hands out units of work; one per process."""
+
+    def __init__(self, pools: list[Pool]) -> None:
+        self._pools = pools
+
+    def work(self, bucket: int, prelude: Prelude, *, writes: bool) -> Work:
+        return Work(self._pools[bucket], prelude, writes=writes)
+
+    @asynccontextmanager
+    async def transaction(self, bucket: int, prelude: Prelude) -> AsyncIterator[Work]:
+        """A transaction outside a request: jobs, commands, streams."""
+        work = self.work(bucket, prelude, writes=True)
+        try:
+            yield work
+        except BaseException as error:
+            if isinstance(error, Exception):
+                await work.finish(success=False)
+            else:
+                work.abandon()
+            raise
+        await work.finish(success=True)
+
+    async def close(self) -> None:
+        for pool in self._pools:
+            await pool.close()

@@ -1,0 +1,133 @@
+"""The way out: commit first, then speak."""
+
+from typing import Any
+
+import asyncpg
+from litestar.types import Message, Send
+
+from insula.http import conditional
+from insula.http.errors import RETRYABLE, to_problem
+from insula.http.exchange import Exchange
+from insula.http.idempotency import REPLAYED, FirstAnswer, Idempotency
+from insula.http.problem import MEDIA_TYPE, Problem
+
+_ALWAYS: list[tuple[bytes, bytes]] = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+]
+_OF_CONTENT = frozenset({b"content-length", b"content-type"})
+
+
+class Answer:
+    """The ``send`` that a handler gets: holds the answer back until its work is committed."""
+
+    def __init__(self, exchange: Exchange, send: Send) -> None:
+        self.is_done = False
+        self._exchange = exchange
+        self._send = send
+        self._start: Any = None
+        self._streaming = False
+        self._idempotency: Idempotency | None = None
+        self._key = ""
+        self._may_retry = False
+
+    def begin(self, idempotency: Idempotency, key: str, *, may_retry: bool) -> None:
+        """Prepare for one attempt at the handler; ``key`` is the idempotency key's row, if any."""
+        self._idempotency, self._key, self._may_retry = idempotency, key, may_retry
+        self._start = None
+
+    async def __call__(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "http.response.start":
+            self._start = message
+        elif kind == "http.response.body":
+            if self._streaming:
+                self._exchange.answer_bytes += len(message.get("body", b""))  # type: ignore[arg-type]
+                await self._pass(message)
+            elif self._exchange.retry and self._may_retry:
+                return
+            elif message.get("more_body", False):
+                await self._open_stream(message)
+            else:
+                await self._whole(message.get("body", b""))  # type: ignore[arg-type]
+
+    async def _whole(self, body: bytes) -> None:
+        status: int = self._start["status"]
+        headers: list[tuple[bytes, bytes]] = list(self._start["headers"])
+        exchange = self._exchange
+        if exchange.work is not None and exchange.work.is_open:
+            try:
+                if self._key and status < 400 and self._idempotency is not None:
+                    await self._idempotency.store(exchange.work, self._key, status, headers, body)
+                await exchange.work.finish(success=status < 400)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                if isinstance(error, RETRYABLE) and self._may_retry:
+                    exchange.retry = True
+                    return
+                await self.problem(to_problem(error))
+                return
+        if status == 200 and exchange.scope["method"] == "GET":
+            status, headers, body = self._validate(headers, body)
+        await self._speak(status, headers, body)
+
+    def _validate(
+        self, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Add an ``ETag`` where there is none; 304 if the client has it already."""
+        etag = next((value for name, value in headers if name == b"etag"), None)
+        if etag is None:
+            etag = conditional.weak_etag(body)
+            headers.append((b"etag", etag))
+        known = self._exchange.headers.get(b"if-none-match")
+        if known is None or not conditional.matches(known, etag):
+            return 200, headers, body
+        return 304, [pair for pair in headers if pair[0] not in _OF_CONTENT], b""
+
+    async def _open_stream(self, message: Message) -> None:
+        work = self._exchange.work
+        if work is not None and work.is_open:
+            await work.finish(success=self._start["status"] < 400)
+        self._streaming = self.is_done = True
+        self._exchange.status = self._start["status"]
+        await self._send({**self._start, "headers": [*self._start["headers"], *self._tail()]})
+        await self._pass(message)
+
+    async def _pass(self, message: Message) -> None:
+        if self._exchange.method == "HEAD":
+            message = {**message, "body": b""}  # type: ignore[misc,assignment]
+        await self._send(message)
+
+    async def _speak(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self.is_done = True
+        exchange = self._exchange
+        exchange.status, exchange.answer_bytes = status, len(body)
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": headers + self._tail()}
+        )
+        await self._pass({"type": "http.response.body", "body": body, "more_body": False})
+
+    def _tail(self) -> list[tuple[bytes, bytes]]:
+        trace = (b"insula-trace-id", self._exchange.trace_id.encode())
+        return [*_ALWAYS, *self._exchange.extra, trace]
+
+    async def problem(self, problem: Problem) -> None:
+        """Say no, and forget the work."""
+        exchange = self._exchange
+        if self._streaming or self.is_done:
+            return
+        if exchange.work is not None:
+            await exchange.work.finish(success=False)
+        body = problem.body(instance=exchange.path, trace_id=exchange.trace_id)
+        headers = [
+            (b"content-type", MEDIA_TYPE.encode()),
+            (b"content-length", str(len(body)).encode()),
+            *((k.lower().encode(), v.encode("latin-1")) for k, v in problem.headers.items()),
+        ]
+        await self._speak(problem.status, headers, body)
+
+    async def replay(self, first: FirstAnswer) -> None:
+        """Say again what was said to the first request with the same key."""
+        body = first.body or b""
+        kept = [(k.encode(), v.encode("latin-1")) for k, v in (first.headers or {}).items()]
+        length = (b"content-length", str(len(body)).encode())
+        await self._speak(first.status or 200, [*kept, length, REPLAYED], body)

@@ -1,0 +1,77 @@
+"""Reading a request body, and refusing what no JSON parser should have to see."""
+
+import re
+
+from litestar.types import Receive
+
+from insula.http.problem import BadRequest, ContentTooLarge, FieldError, InvalidInput
+
+MAX_DEPTH = 64
+_NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class ClientDisconnected(Exception):
+    """The client went away before its body was complete; there is nobody to answer."""
+
+
+async def read_body(receive: Receive, declared: bytes | None, limit: int) -> bytes:
+    """The whole body.
+
+    Raises:
+        ContentTooLarge: more than ``limit`` bytes, declared or sent.
+        BadRequest: ``Content-Length`` is not a number.
+        ClientDisconnected: the client closed the connection first.
+    """
+    if declared is not None:
+        if not declared.isdigit():
+            raise BadRequest("Content-Length must be a number of bytes.")
+        if int(declared) > limit:
+            raise too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnected
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise too_large(limit)
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def too_large(limit: int) -> ContentTooLarge:
+    return ContentTooLarge(f"This route takes at most {limit} bytes.")
+
+
+def check_json(body: bytes) -> None:
+    """Refuse nesting that exhausts a stack, and U+0000, which PostgreSQL cannot store.
+
+    Raises:
+        BadRequest: the body is nested too deeply.
+        InvalidInput: a string contains U+0000.
+    """
+    if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
+        raise BadRequest(f"JSON may be nested at most {MAX_DEPTH} levels deep.")
+    if b"\\u0000" in body and _NUL_ESCAPE.search(body):
+        raise InvalidInput(errors=(FieldError("", "The character U+0000 is not allowed."),))
+
+
+_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+
+
+def _depth(body: bytes) -> int:
+    """How deep the brackets outside strings go; counts as far as the JSON is well formed."""
+    depth = deepest = 0
+    for match in _BRACKETS.finditer(body):
+        token = match[0]
+        if token in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > MAX_DEPTH:
+                break
+        elif token in b"]}":
+            depth -= 1
+    return deepest

@@ -1,0 +1,61 @@
+"""One request as the gate knows it; what handlers may ask for by type."""
+
+import time
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from litestar.types import HTTPScope
+
+from insula.db import Work
+from insula.http.admission import Verdict
+from insula.tenancy.tenant import Tenant
+
+KEY = "insula"
+"""Where the exchange lies in the ASGI scope."""
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks: a user in a session. Keys and clients join here with a ``kind`` of their own."""
+
+    user_id: UUID
+    session_id: UUID
+    role: str
+    scopes: frozenset[str]
+    kind: str = "session"
+
+
+class Exchange:
+    """Everything the gate has found out about a request."""
+
+    __slots__ = (
+        "address", "answer_bytes", "body", "caller", "extra", "headers", "method", "path", "policy",
+        "retry", "sampled", "scope", "span_id", "started", "status", "tenant", "trace_id",
+        "verdict", "work",
+    )  # fmt: skip
+
+    def __init__(self, scope: HTTPScope) -> None:
+        self.scope = scope
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.started = time.perf_counter()
+        self.tenant: Tenant | None = None
+        self.caller: Caller | None = None
+        self.work: Work | None = None
+        self.verdict: Verdict | None = None
+        self.policy: Any = None
+        self.address = ""
+        self.trace_id = ""
+        self.span_id = ""
+        self.sampled = False
+        self.body = b""
+        self.extra: list[tuple[bytes, bytes]] = []
+        """Headers that the answer gets besides its own."""
+        self.status = 0
+        self.answer_bytes = 0
+        self.retry = False
+
+    def header(self, name: bytes) -> str:
+        """A request header as text; empty when it is absent. Names are lower case."""
+        return self.headers.get(name, b"").decode("latin-1")

@@ -1,0 +1,136 @@
+"""Every SQL statement of identity."""
+
+from datetime import datetime
+from functools import cache
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import bindparam, func, insert, select, update
+
+from insula.db import Statement
+from insula.identity.schemas import User
+from insula.identity.tables import RefreshToken, SessionRow, UserRow
+
+USER_COLUMNS = (
+    UserRow.id,
+    UserRow.email,
+    UserRow.name,
+    UserRow.role,
+    UserRow.status,
+    UserRow.version,
+    UserRow.created_at,
+    UserRow.updated_at,
+)
+
+
+class Login(msgspec.Struct):
+    """What a password is held against."""
+
+    id: UUID
+    role: str
+    status: str
+    password_hash: str | None
+
+
+class Refresh(msgspec.Struct):
+    """A refresh token with its session and user, locked."""
+
+    session_id: UUID
+    used_at: datetime | None
+    user_id: UUID
+    expires_at: datetime
+    revoked_at: datetime | None
+    role: str
+    status: str
+
+
+GET_USER = Statement(select(*USER_COLUMNS).where(UserRow.id == bindparam("id")), User)
+LOCK_USER = Statement(
+    select(*USER_COLUMNS).where(UserRow.id == bindparam("id")).with_for_update(), User
+)
+LIST_USERS = select(*USER_COLUMNS)
+FIND_LOGIN = Statement(
+    select(UserRow.id, UserRow.role, UserRow.status, UserRow.password_hash).where(
+        UserRow.email == bindparam("email")
+    ),
+    Login,
+)
+COUNT_OWNERS = Statement(
+    select(func.count()).where(UserRow.role == "owner", UserRow.status == "active"), int
+)
+LOCK_OWNERS = Statement(
+    select(UserRow.id).where(UserRow.role == "owner", UserRow.status == "active").with_for_update(),
+    UUID,
+)
+INSERT_USER = Statement(
+    insert(UserRow)
+    .values(
+        id=bindparam("id"),
+        email=bindparam("email"),
+        name=bindparam("name"),
+        role=bindparam("role"),
+        password_hash=bindparam("password_hash"),
+    )
+    .returning(*USER_COLUMNS),
+    User,
+)
+
+
+@cache
+def update_user(columns: tuple[str, ...]) -> Statement[User]:
+    """An update of just these columns."""
+    changes = {getattr(UserRow, name): bindparam(name) for name in columns}
+    return Statement(
+        update(UserRow)
+        .where(UserRow.id == bindparam("user_id"))
+        .values({**changes, UserRow.version: UserRow.version + 1, UserRow.updated_at: func.now()})
+        .returning(*USER_COLUMNS),
+        User,
+    )
+
+
+INSERT_SESSION = Statement(
+    insert(SessionRow).values(
+        id=bindparam("id"),
+        user_id=bindparam("user_id"),
+        method=bindparam("method"),
+        user_agent=bindparam("user_agent"),
+        address=bindparam("address"),
+        expires_at=bindparam("expires_at"),
+    )
+)
+INSERT_REFRESH = Statement(
+    insert(RefreshToken).values(digest=bindparam("digest"), session_id=bindparam("session_id"))
+)
+LOCK_REFRESH = Statement(
+    select(
+        RefreshToken.session_id,
+        RefreshToken.used_at,
+        SessionRow.user_id,
+        SessionRow.expires_at,
+        SessionRow.revoked_at,
+        UserRow.role,
+        UserRow.status,
+    )
+    .join(SessionRow, SessionRow.id == RefreshToken.session_id)
+    .join(UserRow, UserRow.id == SessionRow.user_id)
+    .where(RefreshToken.digest == bindparam("digest"))
+    .with_for_update(of=(RefreshToken, SessionRow)),
+    Refresh,
+)
+SPEND_REFRESH = Statement(
+    update(RefreshToken).where(RefreshToken.digest == bindparam("spent")).values(used_at=func.now())
+)
+TOUCH_SESSION = Statement(
+    update(SessionRow).where(SessionRow.id == bindparam("touched")).values(used_at=func.now())
+)
+REVOKE_SESSION = Statement(
+    update(SessionRow)
+    .where(SessionRow.id == bindparam("revoked"), SessionRow.revoked_at.is_(None))
+    .values(revoked_at=func.now(), revoked_because=bindparam("reason"))
+)
+REVOKE_SESSIONS_OF = Statement(
+    update(SessionRow)
+    .where(SessionRow.user_id == bindparam("owner"), SessionRow.revoked_at.is_(None))
+    .values(revoked_at=func.now(), revoked_because=bindparam("reason"))
+)

@@ -1,0 +1,34 @@
+"""Telling every replica at once that a session or a user's older tokens are void.
+
+PostgreSQL holds the truth; Redis carries it to the gates for as long as an access token lives. It
+is told *before* the transaction commits: should that fail, the user merely has to refresh.
+"""
+
+import time
+from uuid import UUID
+
+from insula.http.admission import not_before_key, revoked_key
+from insula.http.problem import Unavailable
+from insula.http.redis_line import RedisDown, RedisLine
+
+
+class Revocations:
+    """``seconds`` is the life of an access token."""
+
+    def __init__(self, redis: RedisLine, seconds: int) -> None:
+        self._redis = redis
+        self._seconds = str(seconds + 60)
+
+    async def end_session(self, session_id: UUID) -> None:
+        """Void the access tokens of one session."""
+        await self._set(revoked_key(session_id), "1")
+
+    async def void_tokens(self, user_id: UUID) -> None:
+        """Void every access token of the user that has been issued up to now."""
+        await self._set(not_before_key(user_id), f"{time.time() + 0.001:.3f}")
+
+    async def _set(self, key: str, value: str) -> None:
+        try:
+            await self._redis.call("SET", key, value, "EX", self._seconds)
+        except RedisDown as error:
+            raise Unavailable("Sessions cannot be ended right now.") from error

@@ -1,0 +1,77 @@
+"""What identity takes and gives."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+Name = Annotated[str, Meta(min_length=1, max_length=200, examples=["Ada Lovelace"])]
+Email = Annotated[str, Meta(min_length=3, max_length=254, examples=["ada@example.com"])]
+Password = Annotated[str, Meta(min_length=1, max_length=1024, examples=["correct horse battery"])]
+Role = Literal["owner", "admin", "member", "customer"]
+Status = Literal["active", "disabled"]
+
+
+class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Input: a field that nobody knows is a mistake worth telling."""
+
+
+class Credentials(Strict):
+    email: Email
+    password: Password
+
+
+class UserCreate(Strict):
+    email: Email
+    name: Name
+    password: Password
+    role: Role = "member"
+
+
+class UserUpdate(Strict):
+    name: Name | UnsetType = UNSET
+    role: Role | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
+
+
+class RefreshRequest(Strict):
+    refresh_token: Annotated[str, Meta(min_length=1, max_length=512)]
+
+
+class User(msgspec.Struct):
+    id: UUID
+    email: str
+    name: str
+    role: str
+    status: str
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class Tokens(msgspec.Struct):
+    """RFC 6749, section 5.1."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    """Seconds until the access token expires."""
+    token_type: str = "Bearer"
+
+
+class MeTenant(msgspec.Struct):
+    id: UUID
+    slug: str
+    name: str
+    modules: list[str]
+
+
+class Me(msgspec.Struct):
+    """The signed-in user, the tenant, and what may be done."""
+
+    user: User
+    tenant: MeTenant
+    scopes: list[str]
+    session_id: UUID

@@ -1,0 +1,143 @@
+"""Logging in, staying logged in, logging out.
+
+Every way of proving who one is ends in :func:`start`: passwords now; one-time codes, passkeys and
+OAuth providers join with a ``method`` of their own.
+"""
+
+import hashlib
+import secrets
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from insula.db import Work
+from insula.db.ids import new_id
+from insula.identity import passwords, queries
+from insula.identity.emails import normalise
+from insula.identity.errors import InvalidCredentials, RefreshRejected
+from insula.identity.revocations import Revocations
+from insula.identity.schemas import Credentials, Tokens
+from insula.identity.tokens import AccessTokens
+
+
+class Device(msgspec.Struct, frozen=True):
+    """Where a login comes from, for the user's list of sessions."""
+
+    user_agent: str
+    address: str
+
+
+class Sessions:
+    """Starts, refreshes and ends sessions."""
+
+    def __init__(
+        self, tokens: AccessTokens, revocations: Revocations, *, refresh_seconds: int
+    ) -> None:
+        self._tokens = tokens
+        self._revocations = revocations
+        self._life = timedelta(seconds=refresh_seconds)
+
+    async def log_in(
+        self, tx: Work, tenant_id: UUID, credentials: Credentials, device: Device
+    ) -> Tokens:
+        """Check a password and start a session.
+
+        Raises:
+            InvalidCredentials: after the same time, whatever was wrong.
+        """
+        email = normalise(credentials.email, strict=False)
+        login = await tx.find(queries.FIND_LOGIN, email=email)
+        stored = login.password_hash if login is not None else None
+        genuine = await passwords.verify(credentials.password, stored)
+        if not genuine or login is None or login.status != "active":
+            raise InvalidCredentials
+        return await self.start(
+            tx,
+            tenant_id=tenant_id,
+            user_id=login.id,
+            role=login.role,
+            method="password",
+            device=device,
+        )
+
+    async def start(
+        self,
+        tx: Work,
+        *,
+        tenant_id: UUID,
+        user_id: UUID,
+        role: str,
+        method: str,
+        device: Device,
+    ) -> Tokens:
+        """A new session for a user who has proved who they are."""
+        session_id = new_id()
+        await tx.execute(
+            queries.INSERT_SESSION,
+            id=session_id,
+            user_id=user_id,
+            method=method,
+            user_agent=device.user_agent[:300],
+            address=device.address,
+            expires_at=datetime.now(UTC) + self._life,
+        )
+        return await self._issue(tx, tenant_id, user_id, session_id, role)
+
+    async def refresh(self, tx: Work, tenant_id: UUID, token: str) -> Tokens:
+        """Spend a refresh token for its one successor.
+
+        The row is locked, so that of any number of simultaneous requests one wins and the others
+        count as reuse, which ends the session (RFC 9700, section 4.14.2).
+
+        Raises:
+            RefreshRejected: see there.
+        """
+        digest = _digest(token)
+        found = await tx.find(queries.LOCK_REFRESH, digest=digest)
+        if found is None:
+            raise RefreshRejected
+        if found.used_at is not None:
+            await self._punish_reuse(tx, found)
+            raise RefreshRejected
+        expired = found.expires_at <= datetime.now(UTC)
+        if found.revoked_at is not None or expired or found.status != "active":
+            raise RefreshRejected
+        await tx.execute(queries.SPEND_REFRESH, spent=digest)
+        await tx.execute(queries.TOUCH_SESSION, touched=found.session_id)
+        return await self._issue(tx, tenant_id, found.user_id, found.session_id, found.role)
+
+    async def _punish_reuse(self, tx: Work, found: queries.Refresh) -> None:
+        if found.revoked_at is None:
+            await self.end(tx, found.session_id, reason="refresh token reused")
+            tx.keep()  # the answer is an error, the revocation must stand
+
+    async def end(self, tx: Work, session_id: UUID, *, reason: str = "signed out") -> None:
+        """End one session; its tokens are void at once."""
+        await self._revocations.end_session(session_id)
+        await tx.execute(queries.REVOKE_SESSION, revoked=session_id, reason=reason)
+
+    async def end_all(self, tx: Work, user_id: UUID, *, reason: str) -> None:
+        """End every session of a user."""
+        await self._revocations.void_tokens(user_id)
+        await tx.execute(queries.REVOKE_SESSIONS_OF, owner=user_id, reason=reason)
+
+    async def refresh_rights(self, user_id: UUID) -> None:
+        """Make a user's clients fetch new access tokens, since what they may do has changed."""
+        await self._revocations.void_tokens(user_id)
+
+    async def _issue(
+        self, tx: Work, tenant_id: UUID, user_id: UUID, session_id: UUID, role: str
+    ) -> Tokens:
+        refresh_token = secrets.token_urlsafe(32)
+        await tx.execute(
+            queries.INSERT_REFRESH, digest=_digest(refresh_token), session_id=session_id
+        )
+        access_token = self._tokens.issue(
+            user_id=user_id, tenant_id=tenant_id, session_id=session_id, role=role
+        )
+        return Tokens(access_token, refresh_token, self._tokens.seconds)
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,54 @@
+"""Users, their sessions and refresh tokens, in the tenant's own schema."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from insula.db import TenantTable
+
+
+class UserRow(TenantTable):
+    __tablename__ = "users"
+    __table_args__ = (CheckConstraint("status in ('active', 'disabled')", name="status"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(unique=True)  # normalised: lower case, ASCII domain
+    name: Mapped[str]
+    role: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default="active")
+    password_hash: Mapped[str | None]  # none for users who only log in with a provider or passkey
+    version: Mapped[int] = mapped_column(server_default="1")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class SessionRow(TenantTable):
+    """One login on one device: the family of refresh tokens that descend from it."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    method: Mapped[str]  # how the user proved who they are: password, later otp, passkey, oauth
+    user_agent: Mapped[str]
+    address: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    used_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    revoked_because: Mapped[str | None]
+
+
+class RefreshToken(TenantTable):
+    """Tokens are stored as SHA-256 digests: they have 256 bits of entropy, so no salt is needed."""
+
+    __tablename__ = "refresh_tokens"
+
+    digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    session_id: Mapped[UUID] = mapped_column(
+        ForeignKey("sessions.id", ondelete="CASCADE"), index=True
+    )
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    used_at: Mapped[datetime | None]

@@ -1,0 +1,180 @@
+"""The module contract: what a feature brings, and the checks it has to pass to load."""
+
+import importlib.resources
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import click
+from litestar import Router
+from litestar.handlers import HTTPRouteHandler
+from sqlalchemy import Enum, Table
+
+from insula.access import PUBLIC, ROLES, SIGNED_IN, Scope
+from insula.db import TenantTable, Work
+
+ENTRY_POINTS = "insula.modules"
+_NAME = re.compile(r"[a-z][a-z0-9]{1,30}")
+_MIGRATION = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+RESERVED = frozenset(
+    ["me", "users", "invitations", "roles", "keys", "modules", "billing", "webhooks", "files", "jobs", "events", "search", "audit", "settings", "usage", "tenants", "sessions", "core"]
+)
+
+
+class ModuleRejected(Exception):
+    """A module breaks the contract; the message says which rule and how to mend it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Module:
+    """A feature that a tenant switches on. Pure data: the platform does the rest.
+
+    ``name`` is the folder, the URL prefix, the table prefix and the scope prefix at once.
+    """
+
+    name: str
+    title: str
+    summary: str
+    package: str
+    """``__package__`` of the module: where its ``migrations`` folder lies."""
+    routes: Sequence[HTTPRouteHandler] = ()
+    scopes: Sequence[Scope] = ()
+    tables: Sequence[type[TenantTable]] = ()
+    cli: Sequence[click.Command] = ()
+    needs: Sequence[str] = ()
+    """Modules that have to be on before this one."""
+    demo: Callable[[Work, "Demo"], Awaitable[None]] | None = None
+    """Fills a fresh demo tenant with content worth looking at."""
+    router: Router = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        router = Router(
+            path=f"/api/v1/{self.name}",
+            route_handlers=list(self.routes),
+            tags=[self.title],
+            opt={"module": self.name},
+        )
+        object.__setattr__(self, "router", router)
+
+    @property
+    def migrations(self) -> Traversable:
+        return importlib.resources.files(self.package) / "migrations"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What a module's demo content may refer to."""
+
+    owner_id: Any
+
+
+def discover() -> dict[str, Module]:
+    """The installed modules by name, each checked, ordered so that needs come first.
+
+    Raises:
+        ModuleRejected: a module breaks the contract.
+    """
+    found: dict[str, Module] = {}
+    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
+        module = point.load()
+        if not isinstance(module, Module):
+            raise ModuleRejected(f"{point.value} is not a Module: point at MODULE in module.py")
+        check(module, entry_point=point.name)
+        found[module.name] = module
+    return _in_order(found)
+
+
+def _in_order(modules: dict[str, Module]) -> dict[str, Module]:
+    ordered: dict[str, Module] = {}
+
+    def visit(name: str, chain: tuple[str, ...]) -> None:
+        if name in chain:
+            raise ModuleRejected(f"modules need each other in a circle: {' -> '.join(chain)}")
+        if name not in modules:
+            raise ModuleRejected(f"module {chain[-1]!r} needs {name!r}, which is not installed")
+        for needed in modules[name].needs:
+            visit(needed, (*chain, name))
+        ordered.setdefault(name, modules[name])
+
+    for name in modules:
+        visit(name, ())
+    return ordered
+
+
+def check(module: Module, *, entry_point: str) -> None:
+    """Hold a module against the contract.
+
+    Raises:
+        ModuleRejected: with every rule that it breaks.
+    """
+    faults = [
+        *_check_name(module, entry_point),
+        *_check_scopes(module),
+        *_check_tables(module),
+        *_check_routes(module),
+        *_check_migrations(module),
+    ]
+    if faults:
+        raise ModuleRejected(f"module {module.name!r}: " + "; ".join(faults))
+
+
+def _check_name(module: Module, entry_point: str) -> Iterable[str]:
+    if not _NAME.fullmatch(module.name):
+        yield "the name must be one lower-case word"
+    if module.name in RESERVED:
+        yield f"the name {module.name!r} belongs to a core service"
+    if module.name != entry_point:
+        yield f"the entry point is called {entry_point!r}: give both the same name"
+    if module.name != module.package.rpartition(".")[2]:
+        yield f"its folder is {module.package!r}: name the folder after the module"
+
+
+def _check_scopes(module: Module) -> Iterable[str]:
+    for scope in module.scopes:
+        if not scope.name.startswith(f"{module.name}:"):
+            yield f"scope {scope.name!r} must begin with '{module.name}:'"
+        if unknown := set(scope.roles) - set(ROLES):
+            yield f"scope {scope.name!r} names unknown roles {sorted(unknown)}"
+
+
+def _check_tables(module: Module) -> Iterable[str]:
+    for cls in module.tables:
+        table = cls.__table__
+        assert isinstance(table, Table)
+        if table.name != module.name and not table.name.startswith(f"{module.name}_"):
+            yield f"table {table.name!r} must be called '{module.name}' or '{module.name}_…'"
+        if not table.primary_key.columns:
+            yield f"table {table.name!r} has no primary key"
+        for column in table.columns:
+            if isinstance(column.type, Enum) and column.type.native_enum:
+                yield f"{table.name}.{column.name} is an ENUM: use text and a CHECK constraint"
+
+
+def _check_routes(module: Module) -> Iterable[str]:
+    scopes = {scope.name for scope in module.scopes} | {PUBLIC, SIGNED_IN}
+    for route in module.routes:
+        right = route.opt.get("right")
+        if right is None:
+            yield f"route {route!r} names no right: declare it with insula.http.get(…, right=…)"
+        elif right not in scopes:
+            yield f"a route needs {right!r}, which is not among the module's scopes"
+
+
+def _check_migrations(module: Module) -> Iterable[str]:
+    if not module.tables:
+        return
+    if not module.migrations.is_dir():
+        yield f"no migrations: run `insula modules revise {module.name} -m initial`"
+        return
+    numbers = [number for number, _ in migration_names(module.migrations)]
+    if numbers != list(range(1, len(numbers) + 1)) or not numbers:
+        yield f"migrations must be numbered 0001, 0002, … without a gap, found {numbers}"
+
+
+def migration_names(folder: Traversable) -> list[tuple[int, str]]:
+    """Number and file name of each migration, in order."""
+    matches = [(_MIGRATION.fullmatch(entry.name), entry.name) for entry in folder.iterdir()]
+    return sorted((int(match[1]), name) for match, name in matches if match)

@@ -1,0 +1,26 @@
+"""Prometheus metrics of the request path."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+
+REQUESTS = Histogram(
+    "insula_http_request_seconds",
+    "Time from the first byte read to the answer handed to the server",
+    ("method", "route", "status"),
+    buckets=_BUCKETS,
+)
+LIMITED = Counter("insula_http_limited_total", "Requests refused by a rate limit", ("policy",))
+REDIS_DOWN = Counter("insula_redis_down_total", "Requests admitted without asking Redis")
+IN_FLIGHT = Gauge("insula_http_in_flight", "Requests being served", multiprocess_mode="livesum")
+
+_children: dict[tuple[str, str, int], Histogram] = {}
+
+
+def observe(method: str, route: str, status: int, seconds: float) -> None:
+    """Count a request. ``route`` is a template, so that the label's values are bounded."""
+    key = (method, route, status)
+    child = _children.get(key)
+    if child is None:
+        child = _children[key] = REQUESTS.labels(method, route, str(status))
+    child.observe(seconds)

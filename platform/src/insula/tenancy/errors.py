@@ -1,0 +1,60 @@
+"""What can go wrong with tenants and their modules."""
+
+from insula.http.problem import Problem
+
+
+class SlugTaken(Problem):
+    """Another tenant has this slug: choose another one."""
+
+    status, slug, title = 409, "slug-taken", "This slug is taken"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The slug {name!r} belongs to another tenant.")
+
+
+class TenantNotFound(Problem):
+    """The host, the ``Insula-Tenant`` header or the token names no tenant of this installation."""
+
+    status, slug, title = 404, "tenant-not-found", "No such tenant"
+
+
+class TenantSuspended(Problem):
+    """The operator has suspended this tenant; its data is kept."""
+
+    status, slug, title = 403, "tenant-suspended", "This tenant is suspended"
+
+
+class TenantRequired(Problem):
+    """Name a tenant: by its host, by the header ``Insula-Tenant: <slug>``, or with a token."""
+
+    status, slug, title = 400, "tenant-required", "Which tenant?"
+
+
+class ModuleDisabled(Problem):
+    """The tenant has not switched this module on: ``PUT /api/v1/modules/{name}`` does."""
+
+    status, slug, title = 404, "module-disabled", "This module is switched off"
+
+
+class ModuleNotInstalled(Problem):
+    """This installation has no module of that name; ``GET /api/v1/modules`` lists them."""
+
+    status, slug, title = 404, "module-not-installed", "No such module"
+
+
+class ModuleNeedsOthers(Problem):
+    """The module builds on others, which have to be switched on first; ``needs`` lists them."""
+
+    status, slug, title = 409, "module-needs-others", "Other modules have to be on first"
+
+    def __init__(self, module: str, missing: list[str]) -> None:
+        super().__init__(f"{module} needs {', '.join(missing)}.", needs=missing)
+
+
+class ModuleNeeded(Problem):
+    """Other modules that are on build on this one; ``needed_by`` lists them."""
+
+    status, slug, title = 409, "module-needed", "Other modules need this one"
+
+    def __init__(self, module: str, users: list[str]) -> None:
+        super().__init__(f"{module} is needed by {', '.join(users)}.", needed_by=users)

@@ -1,0 +1,79 @@
+"""Applying reviewed SQL files to a schema, and recording which have been applied."""
+
+import hashlib
+from functools import cache
+from importlib.resources.abc import Traversable
+
+import msgspec
+from sqlalchemy import bindparam, select
+
+from insula.db import Statement
+from insula.module import migration_names
+from insula.tenancy.tables import Migration
+
+
+class MigrationFile(msgspec.Struct, frozen=True):
+    """One step of one module: plain SQL, written against an unqualified search path."""
+
+    module: str
+    version: int
+    name: str
+    sql: str
+    checksum: str
+
+
+class MigrationChanged(Exception):
+    """A file that has been applied was edited since: write a new file instead."""
+
+
+@cache
+def read(module: str, folder: Traversable) -> tuple[MigrationFile, ...]:
+    """The migrations of a module, in order."""
+    files = []
+    for number, name in migration_names(folder):
+        sql = (folder / name).read_text(encoding="utf-8")
+        checksum = hashlib.sha256(sql.encode()).hexdigest()
+        files.append(MigrationFile(module, number, name, sql, checksum))
+    return tuple(files)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def script(files: tuple[MigrationFile, ...]) -> str:
+    """The files and their records, as one script for one round trip."""
+    parts = []
+    for file in files:
+        parts.append(file.sql.rstrip().rstrip(";") + ";")
+        parts.append(
+            "INSERT INTO insula_migrations (module, version, checksum) VALUES "
+            f"({_literal(file.module)}, {file.version}, {_literal(file.checksum)});"
+        )
+    return "\n".join(parts)
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """A line of ``insula_migrations``."""
+
+    version: int
+    checksum: str
+
+
+APPLIED = Statement(
+    select(Migration.version, Migration.checksum).where(Migration.module == bindparam("module")),
+    Applied,
+)
+
+
+def pending(files: tuple[MigrationFile, ...], applied: list[Applied]) -> tuple[MigrationFile, ...]:
+    """What has not been applied yet.
+
+    Raises:
+        MigrationChanged: an applied file no longer has the checksum that was recorded.
+    """
+    checksums = {line.version: line.checksum for line in applied}
+    for file in files:
+        if checksums.get(file.version, file.checksum) != file.checksum:
+            raise MigrationChanged(f"{file.module}/{file.name} was edited after it was applied")
+    return tuple(file for file in files if file.version not in checksums)

@@ -1,0 +1,38 @@
+"""Our database logins and roles, and how each connects."""
+
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from insula.keys import login_password
+from insula.settings import Settings, SettingsError
+
+OWNER = "app_owner"
+"""Owns every tenant's schema and tables; nobody logs in as it."""
+
+PROVISIONER = "app_prov"
+"""Creates tenants and migrates them; owns the catalogue."""
+
+
+def bucket_login(bucket: int) -> str:
+    """The login of a bucket: owns nothing, member of its own tenants' roles only."""
+    return f"app_b{bucket:03d}"
+
+
+def login_url(settings: Settings, login: str) -> str:
+    """``INSULA_DATABASE_URL`` with another login in it.
+
+    Raises:
+        SettingsError: there is no database URL.
+    """
+    if not settings.database_url:
+        raise SettingsError(
+            "INSULA_DATABASE_URL is not set: start everything with `make run`, or name a server"
+        )
+    parts = urlsplit(settings.database_url)
+    query = [(key, value) for key, value in parse_qsl(parts.query) if key not in _CREDENTIALS]
+    password = login_password(settings.secret_key, login)
+    address = parts.netloc.rpartition("@")[2]
+    netloc = f"{quote(login)}:{quote(password)}@{address}"
+    return urlunsplit((parts.scheme, netloc, parts.path, urlencode(query), ""))
+
+
+_CREDENTIALS = frozenset({"user", "password", "passfile"})

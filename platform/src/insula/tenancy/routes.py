@@ -1,0 +1,103 @@
+"""``/api/v1/tenants`` (sign-up) and ``/api/v1/modules``."""
+
+from litestar import Router, delete, get, post, put
+
+from insula.access import PUBLIC
+from insula.db import Database, Work
+from insula.http.admission import epoch_key
+from insula.http.exchange import Exchange
+from insula.http.redis_line import RedisDown, RedisLine
+from insula.identity.routes import device_of
+from insula.identity.sessions import Sessions
+from insula.module import Module
+from insula.settings import Settings
+from insula.tenancy import provisioning
+from insula.tenancy.errors import ModuleNotInstalled
+from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+from insula.tenancy.schemas import ModuleView, SignedUp, SignUp, TenantView
+from insula.tenancy.signup import sign_up
+from insula.tenancy.tenant import Tenant
+
+Modules = dict[str, Module]
+
+
+@post("/tenants", right=PUBLIC, tenantless=True)
+async def create_tenant(
+    data: SignUp, tx: Work, exchange: Exchange, sessions: Sessions, settings: Settings
+) -> SignedUp:
+    """Sign up: a tenant with a schema of its own, and its first owner, signed in."""
+    new = await sign_up(tx, sessions, data, device_of(exchange), buckets=settings.buckets)
+    tenant, tokens = new.tenant, new.tokens
+    return SignedUp(
+        TenantView(tenant.id, tenant.slug, tenant.name, tenant.status, []),
+        tokens.access_token,
+        tokens.refresh_token,
+        tokens.expires_in,
+    )
+
+
+@get("/modules", right="modules:read")
+async def list_modules(tenant: Tenant, modules: Modules) -> list[ModuleView]:
+    """Every module that this installation has, and whether it is on."""
+    return [_view(module, tenant.modules) for module in modules.values()]
+
+
+@put("/modules/{name:str}", right="modules:write")
+async def enable_module(
+    name: str, tenant: Tenant, modules: Modules, catalogue: Database, redis: RedisLine
+) -> ModuleView:
+    """Switch a module on. Doing so twice changes nothing."""
+    module = _find(modules, name)
+    async with catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
+        epoch = await provisioning.enable(tx, tenant, module)
+    await publish_epoch(redis, tenant, epoch)
+    return _view(module, tenant.modules | {name})
+
+
+@delete("/modules/{name:str}", right="modules:write")
+async def disable_module(
+    name: str, tenant: Tenant, modules: Modules, catalogue: Database, redis: RedisLine
+) -> None:
+    """Switch a module off. Its data stays, and is there again when it is switched on."""
+    module = _find(modules, name)
+    async with catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
+        epoch = await provisioning.disable(tx, tenant, module, modules)
+    await publish_epoch(redis, tenant, epoch)
+
+
+def _find(modules: Modules, name: str) -> Module:
+    if name not in modules:
+        raise ModuleNotInstalled(f"There are {', '.join(modules) or 'none'}.")
+    return modules[name]
+
+
+def _view(module: Module, enabled: frozenset[str]) -> ModuleView:
+    return ModuleView(
+        module.name,
+        module.title,
+        module.summary,
+        module.name in enabled,
+        list(module.needs),
+        [scope.name for scope in module.scopes],
+    )
+
+
+_RAISE = """
+local now = tonumber(redis.call('GET', KEYS[1]))
+if not now or now < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+"""
+
+
+async def publish_epoch(redis: RedisLine, tenant: Tenant, epoch: int) -> None:
+    """Make every replica read the tenant again. Redis down: they do so within half a minute."""
+    try:
+        await redis.call("EVAL", _RAISE, "1", epoch_key(tenant.key), str(epoch))
+    except RedisDown:
+        return
+
+
+ROUTER = Router(
+    path="/api/v1",
+    route_handlers=[create_tenant, list_modules, enable_module, disable_module],
+    tags=["Tenancy"],
+)

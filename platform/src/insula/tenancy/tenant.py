@@ -1,0 +1,131 @@
+"""A tenant as a request sees it, and the process-wide cache of them."""
+
+import time
+from collections import OrderedDict
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import bindparam, func, literal_column, select
+
+from insula.db import Statement, Work
+from insula.db.wire import Prelude
+from insula.tenancy.tables import TenantModule, TenantRow
+
+STALE_SECONDS = 30.0
+"""However quiet Redis is, a cached tenant is read again after this long."""
+
+
+class TenantRecord(msgspec.Struct, frozen=True):
+    """The catalogue row, with the modules that are switched on."""
+
+    id: UUID
+    number: int
+    slug: str
+    name: str
+    status: str
+    bucket: int
+    epoch: int
+    modules: list[str]
+
+
+class Tenant:
+    """One tenant, resolved: ready to be bound."""
+
+    __slots__ = (
+        "bucket",
+        "epoch",
+        "id",
+        "key",
+        "loaded",
+        "modules",
+        "name",
+        "number",
+        "prelude",
+        "slug",
+        "status",
+    )
+
+    def __init__(self, record: TenantRecord) -> None:
+        self.id = record.id
+        self.key = str(record.id)
+        self.number = record.number
+        self.slug = record.slug
+        self.name = record.name
+        self.status = record.status
+        self.bucket = record.bucket
+        self.epoch = record.epoch
+        self.modules = frozenset(record.modules)
+        self.prelude = prelude(record.number)
+        self.loaded = time.monotonic()
+
+
+def schema_name(number: int) -> str:
+    """The schema, and the role, of a tenant."""
+    return f"t_{number}"
+
+
+def prelude(number: int) -> Prelude:
+    """``pg_temp`` comes last: a temporary table must not shadow a tenant's."""
+    name = schema_name(number)
+    return Prelude(name, f"{name}, ext, pg_temp")
+
+
+_enabled = (
+    select(func.array_agg(TenantModule.module))
+    .where(TenantModule.tenant_id == TenantRow.id, TenantModule.enabled)
+    .scalar_subquery()
+)
+_columns = select(
+    TenantRow.id,
+    TenantRow.number,
+    TenantRow.slug,
+    TenantRow.name,
+    TenantRow.status,
+    TenantRow.bucket,
+    TenantRow.epoch,
+    func.coalesce(_enabled, literal_column("'{}'::text[]")).label("modules"),
+)
+BY_SLUG = Statement(_columns.where(TenantRow.slug == bindparam("slug")), TenantRecord)
+BY_ID = Statement(_columns.where(TenantRow.id == bindparam("id")), TenantRecord)
+
+
+class Directory:
+    """Tenants by slug and by id, read from the catalogue and kept while their epoch holds.
+
+    A tenant that does not exist is never remembered: it may sign up the next moment.
+    """
+
+    def __init__(self, capacity: int = 20_000) -> None:
+        self._capacity = capacity
+        self._tenants: OrderedDict[str, Tenant] = OrderedDict()
+        self._ids: dict[str, str] = {}
+
+    async def by_slug(self, slug: str, catalogue: Work) -> Tenant | None:
+        cached = self._tenants.get(slug)
+        if cached is not None and time.monotonic() - cached.loaded < STALE_SECONDS:
+            return cached
+        return self._remember(slug, await catalogue.find(BY_SLUG, slug=slug))
+
+    async def by_id(self, tenant_id: str, catalogue: Work) -> Tenant | None:
+        if (slug := self._ids.get(tenant_id)) is not None:
+            cached = self._tenants.get(slug)
+            if cached is not None and time.monotonic() - cached.loaded < STALE_SECONDS:
+                return cached
+        record = await catalogue.find(BY_ID, id=UUID(tenant_id))
+        return self._remember(record.slug if record else "", record)
+
+    def forget(self, tenant: Tenant) -> None:
+        self._tenants.pop(tenant.slug, None)
+        self._ids.pop(tenant.key, None)
+
+    def _remember(self, slug: str, record: TenantRecord | None) -> Tenant | None:
+        if record is None:
+            if (gone := self._tenants.pop(slug, None)) is not None:
+                self._ids.pop(gone.key, None)
+            return None
+        tenant = Tenant(record)
+        self._tenants[slug] = tenant
+        self._ids[tenant.key] = slug
+        if len(self._tenants) > self._capacity:
+            self.forget(next(iter(self._tenants.values())))
+        return tenant
