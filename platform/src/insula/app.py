@@ -18,7 +18,7 @@ from insula.db.pool import Pool
 from insula.http.admission import SCRIPT
 from insula.http.allow import AllowedMethods
 from insula.http.errors import RETRYABLE, to_problem
-from insula.http.exchange import KEY, Exchange
+from insula.http.exchange import KEY, Exchange, exchange_of
 from insula.http.gate import Gate
 from insula.http.idempotency import Idempotency
 from insula.http.problem import (
@@ -180,7 +180,7 @@ def _authorise(rights: Rights) -> Callable[[Any, Any], None]:
     """The guard in front of every handler. A route without a right cannot be called."""
 
     def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        exchange: Exchange = connection.scope[KEY]  # type: ignore[typeddict-item]
+        exchange = exchange_of(connection.scope)
         right = handler.opt["right"]
         if right != PUBLIC:
             _check_scope(exchange, right, rights)
@@ -206,7 +206,7 @@ def _check_scope(exchange: Exchange, right: str, rights: Rights) -> None:
 
 
 def _answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    exchange: Exchange = request.scope[KEY]  # type: ignore[typeddict-item]
+    exchange = exchange_of(request.scope)
     if isinstance(error, RETRYABLE):
         exchange.retry = True
     problem = to_problem(error)

@@ -53,8 +53,8 @@ async def _answers(catalogue: Database) -> bool:
 
 def _is_draining() -> bool:
     """`insula serve` makes this file on SIGTERM."""
-    flag = os.environ.get("INSULA_DRAIN_FILE")
-    return bool(flag) and Path(flag).exists()
+    flag = os.environ.get("INSULA_DRAIN_FILE", "")
+    return flag != "" and Path(flag).exists()
 
 
 ROUTER = Router(path="/health", route_handlers=[live, ready], tags=["Health"])

@@ -20,7 +20,26 @@ ENTRY_POINTS = "insula.modules"
 _NAME = re.compile(r"[a-z][a-z0-9]{1,30}")
 _MIGRATION = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 RESERVED = frozenset(
-    ["me", "users", "invitations", "roles", "keys", "modules", "billing", "webhooks", "files", "jobs", "events", "search", "audit", "settings", "usage", "tenants", "sessions", "core"]
+    [
+        "me",
+        "users",
+        "invitations",
+        "roles",
+        "keys",
+        "modules",
+        "billing",
+        "webhooks",
+        "files",
+        "jobs",
+        "events",
+        "search",
+        "audit",
+        "settings",
+        "usage",
+        "tenants",
+        "sessions",
+        "core",
+    ]
 )
 
 

@@ -13,7 +13,7 @@ class SettingsError(Exception):
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of one process; the field ``port`` is the variable ``INSULA_PORT``, and so on."""
+    """The settings of one process; the field ``port`` is the variable ``INSULA_PORT``, etc."""
 
     home: Path = Path(".insula")
     """State of a self-contained installation: embedded servers' data, secret, logs."""

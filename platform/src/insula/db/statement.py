@@ -1,7 +1,8 @@
 """Statements: SQLAlchemy Core expressions, compiled once, executed by asyncpg."""
 
 from collections.abc import Mapping
-from typing import Any, Generic, TypeVar
+from types import NoneType
+from typing import Any, Generic, TypeVar, overload
 
 import msgspec
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
@@ -32,7 +33,13 @@ class Statement(Generic[T]):
 
     __slots__ = ("construct", "into", "names", "preset", "single", "sql")
 
-    def __init__(self, expression: Executable, into: type[T] | Any = None) -> None:
+    @overload
+    def __init__(self: "Statement[None]", expression: Executable) -> None: ...
+
+    @overload
+    def __init__(self, expression: Executable, into: type[T]) -> None: ...
+
+    def __init__(self, expression: Executable, into: Any = NoneType) -> None:
         compiled = expression.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
         assert isinstance(compiled, SQLCompiler)
         self.sql = str(compiled)
@@ -42,7 +49,7 @@ class Statement(Generic[T]):
         self.preset: Mapping[str, Any] = {
             name: value for name, value in compiled.params.items() if value is not None
         }
-        self.into = into
+        self.into: Any = into
         self.single = not (isinstance(into, type) and issubclass(into, msgspec.Struct))
         self.construct: Any = into
         if not self.single:

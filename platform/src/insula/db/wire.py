@@ -134,7 +134,7 @@ class _BindingProtocol(asyncio.Protocol):
             self._receive(data)
 
     def _swallow(self, data: bytes) -> bytes:
-        """Drop the owed answers; keep what is asynchronous; stop at an error, which is asyncpg's."""
+        """Drop the owed answers, keep what is asynchronous; an error is asyncpg's to see."""
         transport, kept, at, size = self.transport, b"", 0, len(data)
         while transport.owed:
             if size - at < 5:

@@ -89,12 +89,13 @@ class Answer:
             await work.finish(success=self._start["status"] < 400)
         self._streaming = self.is_done = True
         self._exchange.status = self._start["status"]
-        await self._send({**self._start, "headers": [*self._start["headers"], *self._tail()]})
+        self._start["headers"] = [*self._start["headers"], *self._tail()]
+        await self._send(self._start)
         await self._pass(message)
 
     async def _pass(self, message: Message) -> None:
         if self._exchange.method == "HEAD":
-            message = {**message, "body": b""}  # type: ignore[misc,assignment]
+            message = {**message, "body": b""}  # type: ignore[assignment]
         await self._send(message)
 
     async def _speak(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

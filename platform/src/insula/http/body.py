@@ -1,6 +1,7 @@
 """Reading a request body, and refusing what no JSON parser should have to see."""
 
 import re
+from typing import cast
 
 from litestar.types import Receive
 
@@ -33,7 +34,7 @@ async def read_body(receive: Receive, declared: bytes | None, limit: int) -> byt
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnected
-        chunk = message.get("body", b"")
+        chunk = cast(bytes, message.get("body", b""))
         size += len(chunk)
         if size > limit:
             raise too_large(limit)

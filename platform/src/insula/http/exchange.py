@@ -59,3 +59,9 @@ class Exchange:
     def header(self, name: bytes) -> str:
         """A request header as text; empty when it is absent. Names are lower case."""
         return self.headers.get(name, b"").decode("latin-1")
+
+
+def exchange_of(scope: Any) -> Exchange:
+    """The exchange of an ASGI scope that has passed the gate."""
+    exchange: Exchange = scope[KEY]
+    return exchange

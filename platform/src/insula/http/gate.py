@@ -11,6 +11,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import structlog
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
 from insula.access import Rights
@@ -99,7 +100,7 @@ class Gate:
         self._by_sign_up = Policy("sign-up", settings.signup_limit, settings.signup_limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         exchange = Exchange(scope)
@@ -136,7 +137,7 @@ class Gate:
         scope[KEY] = exchange  # type: ignore[literal-required]
         exchange.address = client_address(scope, self._trusted)
         if exchange.method == "HEAD":
-            scope["method"] = "GET"  # type: ignore[typeddict-item]
+            scope["method"] = "GET"
         if b"origin" in exchange.headers:
             exchange.extra += _CORS
         if "\0" in exchange.path or b"%00" in scope["query_string"]:

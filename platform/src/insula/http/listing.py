@@ -23,18 +23,18 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 import msgspec
 from litestar import Request
-from sqlalchemy import Boolean, ColumnElement, Integer, Select, bindparam, func, tuple_
+from sqlalchemy import Boolean, ColumnElement, Integer, bindparam, func, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
 
 from insula.db import Statement, Work
-from insula.http.exchange import KEY
+from insula.http.exchange import exchange_of
 from insula.http.problem import FieldError, InvalidInput
 
 T = TypeVar("T")
@@ -113,7 +113,7 @@ class Listing(Generic[T]):
 
     def __init__(
         self,
-        base: Select[Any],
+        base: Any,
         into: type[T],
         *,
         key: InstrumentedAttribute[UUID],
@@ -132,7 +132,7 @@ class Listing(Generic[T]):
             for name, item in (filters or {}).items()
         }
         self.search = search
-        self.fields = tuple(field.name for field in msgspec.structs.fields(into))
+        self.fields = tuple(field.name for field in msgspec.structs.fields(cast(Any, into)))
         self._shapes: dict[Any, Statement[T]] = {}
         self._statement((default.startswith("-"), default.removeprefix("-"), False, (), False))
 
@@ -161,7 +161,7 @@ class Listing(Generic[T]):
         rows = await tx.many(statement, **params, **values, page_limit=wanted.limit + 1)
         page = self._assemble(rows, wanted, backwards)
         if link := link_header(_target(request), page):
-            request.scope[KEY].extra.append((b"link", link.encode("latin-1")))  # type: ignore[literal-required]
+            exchange_of(request.scope).extra.append((b"link", link.encode("latin-1")))
         return page
 
     # Reading the query
@@ -271,7 +271,7 @@ class Listing(Generic[T]):
         after: bool,
         filters: tuple[tuple[str, str], ...],
         query: bool,
-    ) -> Select[Any]:
+    ) -> Any:
         column, select = self.sort[sort], self._base
         for index, (name, operator) in enumerate(filters):
             known = self.filters[name]
@@ -342,7 +342,7 @@ def _convert(text: str, kind: type) -> Any:
         raise ValueError(text)
     if kind is datetime and text.endswith((" 00:00", " 00")):  # an unescaped + in a query
         text = text.replace(" ", "+")
-    value = msgspec.convert(text, kind, strict=False)
+    value: Any = msgspec.convert(text, kind, strict=False)
     if isinstance(value, datetime) and value.tzinfo is None:
         raise ValueError("a time needs a zone")
     if isinstance(value, int) and abs(value) >= 1 << 31:

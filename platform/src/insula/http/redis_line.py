@@ -19,6 +19,11 @@ class RedisDown(Exception):
     """Redis cannot be asked now; the caller has a policy for that."""
 
 
+def _pack(command: tuple[str | bytes | int | float, ...]) -> bytes:
+    packed: bytes = hiredis.pack_command(cast(Any, command))
+    return packed
+
+
 class Address:
     """Where Redis is: ``redis://[user:password@]host:port/db`` or ``unix:///path?db=0``."""
 
@@ -41,9 +46,9 @@ class Address:
         commands: list[bytes] = []
         if self.password:
             login = (self.username, self.password) if self.username else (self.password,)
-            commands.append(hiredis.pack_command(("AUTH", *login)))
+            commands.append(_pack(("AUTH", *login)))
         if self.database:
-            commands.append(hiredis.pack_command(("SELECT", str(self.database))))
+            commands.append(_pack(("SELECT", str(self.database))))
         return commands
 
 
@@ -86,7 +91,7 @@ class RedisLine(asyncio.Protocol):
                 lambda: self, address.host, address.port, ssl=True if address.tls else None
             )
         for script in self._scripts:
-            await self._send(hiredis.pack_command(("SCRIPT", "LOAD", script)))
+            await self._send(_pack(("SCRIPT", "LOAD", script)))
 
     def call(self, *command: str | bytes | int | float) -> asyncio.Future[Any]:
         """Send a command; the future is its answer.
@@ -97,7 +102,7 @@ class RedisLine(asyncio.Protocol):
         if self._transport is None:
             self._reconnect()
             raise RedisDown
-        return self._send(hiredis.pack_command(command))
+        return self._send(_pack(command))
 
     def _send(self, packed: bytes) -> asyncio.Future[Any]:
         future: asyncio.Future[Any] = self._loop.create_future()

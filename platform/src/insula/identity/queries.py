@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from functools import cache
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -79,7 +80,7 @@ INSERT_USER = Statement(
 @cache
 def update_user(columns: tuple[str, ...]) -> Statement[User]:
     """An update of just these columns."""
-    changes = {getattr(UserRow, name): bindparam(name) for name in columns}
+    changes: dict[Any, Any] = {getattr(UserRow, name): bindparam(name) for name in columns}
     return Statement(
         update(UserRow)
         .where(UserRow.id == bindparam("user_id"))

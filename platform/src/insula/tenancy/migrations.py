@@ -1,7 +1,6 @@
 """Applying reviewed SQL files to a schema, and recording which have been applied."""
 
 import hashlib
-from functools import cache
 from importlib.resources.abc import Traversable
 
 import msgspec
@@ -26,9 +25,17 @@ class MigrationChanged(Exception):
     """A file that has been applied was edited since: write a new file instead."""
 
 
-@cache
+_read: dict[str, tuple[MigrationFile, ...]] = {}
+
+
 def read(module: str, folder: Traversable) -> tuple[MigrationFile, ...]:
-    """The migrations of a module, in order."""
+    """The migrations of a module, in order; read once a process."""
+    if module not in _read:
+        _read[module] = _read_folder(module, folder)
+    return _read[module]
+
+
+def _read_folder(module: str, folder: Traversable) -> tuple[MigrationFile, ...]:
     files = []
     for number, name in migration_names(folder):
         sql = (folder / name).read_text(encoding="utf-8")

@@ -12,7 +12,47 @@ from insula.http.problem import FieldError, InvalidInput
 from insula.identity.schemas import Email, Name, Password, Strict
 
 RESERVED_SLUGS = frozenset(
-    ["admin", "api", "app", "assets", "auth", "billing", "blog", "cdn", "console", "ctl", "docs", "ext", "ftp", "graphql", "health", "help", "imap", "insula", "localhost", "login", "mail", "metrics", "ns", "oauth", "operator", "pg", "platform", "pop", "postgres", "public", "root", "smtp", "static", "status", "support", "system", "test", "well-known", "www"]
+    [
+        "admin",
+        "api",
+        "app",
+        "assets",
+        "auth",
+        "billing",
+        "blog",
+        "cdn",
+        "console",
+        "ctl",
+        "docs",
+        "ext",
+        "ftp",
+        "graphql",
+        "health",
+        "help",
+        "imap",
+        "insula",
+        "localhost",
+        "login",
+        "mail",
+        "metrics",
+        "ns",
+        "oauth",
+        "operator",
+        "pg",
+        "platform",
+        "pop",
+        "postgres",
+        "public",
+        "root",
+        "smtp",
+        "static",
+        "status",
+        "support",
+        "system",
+        "test",
+        "well-known",
+        "www",
+    ]
 )
 _SLUG = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 

@@ -104,7 +104,8 @@ class Directory:
         cached = self._tenants.get(slug)
         if cached is not None and time.monotonic() - cached.loaded < STALE_SECONDS:
             return cached
-        return self._remember(slug, await catalogue.find(BY_SLUG, slug=slug))
+        record = await catalogue.find(BY_SLUG, slug=slug)
+        return self._remember(slug, record)
 
     async def by_id(self, tenant_id: str, catalogue: Work) -> Tenant | None:
         if (slug := self._ids.get(tenant_id)) is not None:
