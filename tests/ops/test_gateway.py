@@ -5,30 +5,13 @@ import json
 import os
 import re
 import socket
-import threading
-import time
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-
-if TYPE_CHECKING:
-    from tests.ops.conftest import Gateway, Start
+from fixtures.gateway import Gateway, Start, assert_problem
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-
-
-def assert_problem(answer: httpx.Response, status: int, slug: str) -> None:
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    document = answer.json()
-    assert document["status"] == status
-    assert document["type"] == f"/docs/problems/{slug}"
-    assert document["title"]
-    assert document["detail"]
-    assert re.fullmatch(r"[0-9a-f]{32}", document["trace_id"])
-    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 def headers_at_replica(answer: httpx.Response) -> dict[str, list[str]]:
@@ -38,7 +21,7 @@ def headers_at_replica(answer: httpx.Response) -> dict[str, list[str]]:
     return found
 
 
-def send_raw(gateway: "Gateway", request: bytes) -> httpx.Response:
+def send_raw(gateway: Gateway, request: bytes) -> httpx.Response:
     """Send bytes that no client library would, read until the gateway closes."""
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
         connection.sendall(request)
@@ -51,13 +34,13 @@ def send_raw(gateway: "Gateway", request: bytes) -> httpx.Response:
     return httpx.Response(int(status.split()[1]), headers=headers, content=body)
 
 
-def test_both_replicas_get_traffic(gateway: "Gateway") -> None:
+def test_both_replicas_get_traffic(gateway: Gateway) -> None:
     seen = Counter(httpx.get(gateway.url).json()["replica"] for _ in range(40))
     assert set(seen) == {"one", "two"}
     assert min(seen.values()) >= 10
 
 
-def test_what_a_client_says_about_its_way_here_is_overwritten(gateway: "Gateway") -> None:
+def test_what_a_client_says_about_its_way_here_is_overwritten(gateway: Gateway) -> None:
     answer = httpx.get(
         gateway.url,
         headers=[
@@ -87,7 +70,7 @@ def test_what_a_client_says_about_its_way_here_is_overwritten(gateway: "Gateway"
     assert "evil" not in answer.text
 
 
-def test_a_body_within_the_limit_arrives_and_one_above_is_refused(gateway: "Gateway") -> None:
+def test_a_body_within_the_limit_arrives_and_one_above_is_refused(gateway: Gateway) -> None:
     assert httpx.post(gateway.url, content=b"x" * 102_400).json()["body_length"] == 102_400
     before = len(gateway.ledger)
     refused = httpx.post(f"{gateway.url}/counted", content=b"x" * 102_401)
@@ -100,12 +83,12 @@ def test_a_body_within_the_limit_arrives_and_one_above_is_refused(gateway: "Gate
 @pytest.mark.parametrize(
     "path", ["/metrics", "/metrics/", "//metrics", "/x/../metrics", "/%6detrics", "/METRICS/x"]
 )
-def test_metrics_are_hidden(gateway: "Gateway", path: str) -> None:
+def test_metrics_are_hidden(gateway: Gateway, path: str) -> None:
     request = f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
     assert_problem(send_raw(gateway, request.encode()), 404, "not-found")
 
 
-def test_a_path_that_only_begins_like_metrics_is_served(gateway: "Gateway") -> None:
+def test_a_path_that_only_begins_like_metrics_is_served(gateway: Gateway) -> None:
     assert httpx.get(f"{gateway.url}/metrics-of-mine").status_code == 200
 
 
@@ -123,20 +106,20 @@ def test_a_path_that_only_begins_like_metrics_is_served(gateway: "Gateway") -> N
     ],
 )  # fmt: skip
 def test_an_impossible_request_is_a_problem(
-    gateway: "Gateway", request_: bytes, status: int, slug: str
+    gateway: Gateway, request_: bytes, status: int, slug: str
 ) -> None:
     answer = send_raw(gateway, request_)
     assert_problem(answer, status, slug)
     assert ("allow" in answer.headers) is (status == 405)
 
 
-def test_a_slow_answer_is_a_504_problem_and_not_asked_for_again(gateway: "Gateway") -> None:
+def test_a_slow_answer_is_a_504_problem_and_not_asked_for_again(gateway: Gateway) -> None:
     before = len(gateway.ledger)
     assert_problem(httpx.get(f"{gateway.url}/slow"), 504, "unavailable")
     assert len(gateway.ledger) == before + 1
 
 
-def test_an_application_503_goes_through_once_and_as_it_is(gateway: "Gateway") -> None:
+def test_an_application_503_goes_through_once_and_as_it_is(gateway: Gateway) -> None:
     before = len(gateway.ledger)
     answers = [httpx.get(f"{gateway.url}/busy") for _ in range(10)]
     assert {answer.status_code for answer in answers} == {503}
@@ -144,7 +127,7 @@ def test_an_application_503_goes_through_once_and_as_it_is(gateway: "Gateway") -
     assert len(gateway.ledger) == before + 10
 
 
-def test_security_headers_are_added_but_never_twice(gateway: "Gateway") -> None:
+def test_security_headers_are_added_but_never_twice(gateway: Gateway) -> None:
     plain = httpx.get(gateway.url).headers
     assert plain.get_list("x-frame-options") == ["DENY"]
     assert plain["x-content-type-options"] == "nosniff"
@@ -155,7 +138,7 @@ def test_security_headers_are_added_but_never_twice(gateway: "Gateway") -> None:
     assert framed.get_list("x-frame-options") == ["SAMEORIGIN"]
 
 
-def test_a_caller_s_trace_goes_on_and_a_broken_one_is_replaced(gateway: "Gateway") -> None:
+def test_a_caller_s_trace_goes_on_and_a_broken_one_is_replaced(gateway: Gateway) -> None:
     given = f"00-{TRACE}-00f067aa0ba902b7-01"
     answer = httpx.get(gateway.url, headers={"traceparent": given})
     assert headers_at_replica(answer)["traceparent"] == [given]
@@ -167,7 +150,7 @@ def test_a_caller_s_trace_goes_on_and_a_broken_one_is_replaced(gateway: "Gateway
 
 
 def test_a_log_line_is_json_with_the_trace_whatever_the_client_sends(
-    start_gateway: "Start",
+    start_gateway: Start,
 ) -> None:
     gateway = start_gateway()
     httpx.get(
@@ -184,7 +167,7 @@ def test_a_log_line_is_json_with_the_trace_whatever_the_client_sends(
     assert b"secret" not in b"".join(lines)
 
 
-def test_a_websocket_reaches_a_replica(gateway: "Gateway") -> None:
+def test_a_websocket_reaches_a_replica(gateway: Gateway) -> None:
     key = base64.b64encode(os.urandom(16)).decode()
     opening = (
         f"GET /socket HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -203,93 +186,14 @@ def test_a_websocket_reaches_a_replica(gateway: "Gateway") -> None:
         assert stream.read(12)[2:] in {b"one: hello", b"two: hello"}
 
 
-def test_the_gateway_has_a_health_check_of_its_own(gateway: "Gateway") -> None:
+def test_the_gateway_has_a_health_check_of_its_own(gateway: Gateway) -> None:
     assert httpx.get(f"http://127.0.0.1:{gateway.health_port}/health").status_code == 204
 
 
-def test_a_flood_from_one_address_is_a_429_problem(start_gateway: "Start") -> None:
+def test_a_flood_from_one_address_is_a_429_problem(start_gateway: Start) -> None:
     gateway = start_gateway(GATEWAY_RATE="1r/s", GATEWAY_BURST="3")
     answers = [httpx.get(gateway.url) for _ in range(20)]
     refused = [answer for answer in answers if answer.status_code != 200]
     assert 14 <= len(refused) <= 16
     assert_problem(refused[0], 429, "too-many-requests")
     assert refused[0].headers.get_list("retry-after") == ["1"]
-
-
-class Load:
-    """Requests from four threads until it is left; knows every answer."""
-
-    def __init__(self, gateway: "Gateway", *methods: str) -> None:
-        self.answers: list[int | str] = []
-        self._stop = threading.Event()
-        self._url = gateway.url
-        self._threads = [threading.Thread(target=self._send, args=(each,)) for each in methods]
-
-    def _send(self, method: str) -> None:
-        with httpx.Client() as client:
-            while not self._stop.is_set():
-                try:
-                    self.answers.append(client.request(method, self._url).status_code)
-                except httpx.HTTPError as error:
-                    self.answers.append(repr(error))
-
-    def more(self, count: int) -> None:
-        """Wait for so many further answers."""
-        goal = len(self.answers) + count
-        while len(self.answers) < goal:
-            time.sleep(0.01)
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-
-def test_a_killed_replica_loses_no_idempotent_request(start_gateway: "Start") -> None:
-    gateway = start_gateway()
-    with Load(gateway, "GET", "PUT", "DELETE", "OPTIONS") as load:
-        load.more(300)
-        gateway.replicas[0].kill()
-        load.more(600)
-    assert Counter(load.answers).keys() == {200}
-    assert {httpx.get(gateway.url).json()["replica"] for _ in range(10)} == {"two"}
-
-
-def test_a_replica_that_is_stopped_finishes_what_it_serves(start_gateway: "Start") -> None:
-    gateway = start_gateway()
-    with Load(gateway, "GET", "POST", "POST", "PATCH") as load:
-        load.more(300)
-        gateway.replicas[0].drain()
-        load.more(600)
-    assert Counter(load.answers).keys() == {200}
-
-
-def test_a_get_that_a_replica_dies_with_is_answered_by_the_other(start_gateway: "Start") -> None:
-    gateway = start_gateway()
-    assert httpx.get(f"{gateway.url}/crash-once").status_code == 200
-    assert gateway.ledger == ["GET /crash-once"] * 2
-
-
-@pytest.mark.parametrize("method", ["POST", "PATCH"])
-def test_a_write_that_a_replica_dies_with_is_not_sent_again(
-    start_gateway: "Start", method: str
-) -> None:
-    gateway = start_gateway()
-    assert_problem(httpx.request(method, f"{gateway.url}/crash"), 502, "unavailable")
-    assert gateway.ledger == [f"{method} /crash"]
-    after = [httpx.request(method, f"{gateway.url}/counted").status_code for _ in range(20)]
-    assert set(after) == {200}
-    assert gateway.ledger[1:] == [f"{method} /counted"] * 20
-
-
-def test_without_any_replica_the_answer_is_a_502_problem(start_gateway: "Start") -> None:
-    gateway = start_gateway()
-    for each in gateway.replicas:
-        each.kill()
-    for method in ("GET", "POST", "GET"):
-        assert_problem(httpx.request(method, gateway.url), 502, "unavailable")
