@@ -4,6 +4,13 @@ import random
 import re
 from typing import Any
 
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags
+
 from insula import __version__
 from insula.settings import Settings
 
@@ -37,10 +44,6 @@ class Tracing:
             self._start(settings.otlp_endpoint)
 
     def _start(self, endpoint: str) -> None:
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider
-        from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
         resource = Resource.create({"service.name": "insula", "service.version": __version__})
         self._provider = TracerProvider(resource=resource)
@@ -58,8 +61,6 @@ class Tracing:
 
     def start(self, name: str, parent: tuple[str, str, bool] | None) -> Any:
         """A server span; the caller ends it."""
-        from opentelemetry import trace
-        from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 
         context = None
         if parent is not None:
