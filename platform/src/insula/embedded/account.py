@@ -86,6 +86,7 @@ def run_as(account: Account, at_parent_death: signal.Signals) -> list[str]:
             prefix += [
                 f"--inh-caps=+{account.capability}",
                 f"--ambient-caps=+{account.capability}",
+                "--securebits=+no_setuid_fixup",  # or access(2), which initdb asks, ignores it
             ]
     return [*prefix, "--"]
 
