@@ -51,11 +51,11 @@ def test_a_killed_replica_loses_no_idempotent_request(start_gateway: Start) -> N
     assert {httpx.get(gateway.url).json()["replica"] for _ in range(10)} == {"two"}
 
 
-def test_a_replica_that_is_stopped_finishes_what_it_serves(start_gateway: Start) -> None:
+def test_a_replica_that_drains_before_it_stops_loses_no_request(start_gateway: Start) -> None:
     gateway = start_gateway()
     with Load(gateway, "GET", "POST", "POST", "PATCH") as load:
         load.more(300)
-        gateway.replicas[0].drain()
+        gateway.replicas[0].stop()
         load.more(600)
     assert Counter(load.answers).keys() == {200}
 
