@@ -1,7 +1,5 @@
 """Modules are switched on and off per tenant, and every replica notices at once."""
 
-import subprocess
-
 import httpx
 import pytest
 from fixtures.installation import Installation, SignUp, TestTenant, WebServer
@@ -112,30 +110,3 @@ def test_a_module_that_breaks_a_convention_is_rejected_with_a_hint(
     module = _changed(**changes)
     with pytest.raises(ModuleRejected, match=hint):
         check(module, entry_point="notes")
-
-
-def test_the_database_refuses_what_is_not_bound(
-    installation: Installation, sign_up: SignUp
-) -> None:
-    """A bucket's login owns nothing: without a tenant's role there is no tenant's data."""
-    from insula.tenancy.roles import bucket_login, login_url
-
-    sign_up("notes")
-    for bucket in range(installation.settings.buckets):
-        url = login_url(installation.settings, bucket_login(bucket))
-        for statement in ("select * from t_1.notes", "select * from ctl.tenants"):
-            result = _psql(url, statement)
-            assert result.returncode != 0
-            assert "permission denied" in result.stderr
-            assert result.stdout == ""
-
-
-def _psql(url: str, statement: str) -> subprocess.CompletedProcess[str]:
-    from insula.embedded import postgres
-
-    return subprocess.run(
-        [str(postgres.programs() / "psql"), url, "-c", statement],
-        capture_output=True,
-        text=True,
-        check=False,
-    )

@@ -1,0 +1,169 @@
+"""One schema and role per tenant: nothing half-made, nothing mixed up."""
+
+import asyncio
+import os
+import secrets
+import signal
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import httpx
+import pytest
+from fixtures.installation import PASSWORD, Installation, SignUp, TestTenant, WebServer
+from insula.embedded import postgres
+from insula.tenancy.roles import bucket_login, login_url
+
+
+def _psql(url: str, statement: str) -> subprocess.CompletedProcess[str]:
+    command = [str(postgres.programs() / "psql"), url, "-Atqc", statement]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def _rows(installation: Installation, statement: str) -> set[str]:
+    result = _psql(installation.settings.database_url, statement)
+    assert result.returncode == 0, result.stderr
+    return set(result.stdout.split())
+
+
+def test_a_bucket_login_reaches_nothing_unless_it_is_bound(
+    installation: Installation, sign_up: SignUp
+) -> None:
+    tenant = sign_up("notes")
+    number = next(
+        iter(_rows(installation, f"select number from ctl.tenants where slug = '{tenant.slug}'"))
+    )
+    for bucket in range(installation.settings.buckets):
+        url = login_url(installation.settings, bucket_login(bucket))
+        for statement in (f"select * from t_{number}.notes", "select * from ctl.tenants"):
+            result = _psql(url, statement)
+            assert result.returncode != 0
+            assert "permission denied" in result.stderr
+            assert result.stdout == ""
+
+
+def test_a_tenants_role_belongs_to_its_bucket_alone(
+    installation: Installation, acme: TestTenant
+) -> None:
+    members = _rows(
+        installation,
+        "select m.rolname from pg_auth_members a join pg_roles r on r.oid = a.roleid "
+        "join pg_roles m on m.oid = a.member join ctl.tenants t on 't_' || t.number = r.rolname "
+        f"where t.slug = '{acme.slug}'",
+    )
+    bucket = _rows(installation, f"select bucket from ctl.tenants where slug = '{acme.slug}'")
+    assert members - {"app_prov"} == {bucket_login(int(bucket.pop()))}
+
+
+def test_a_tenants_role_cannot_rewrite_its_migrations(
+    installation: Installation, acme: TestTenant
+) -> None:
+    number, bucket = (
+        _rows(installation, f"select {column} from ctl.tenants where slug = '{acme.slug}'").pop()
+        for column in ("number", "bucket")
+    )
+    url = login_url(installation.settings, bucket_login(int(bucket)))
+    bound = f"set role t_{number}; set search_path = t_{number}; "
+    assert _psql(url, bound + "select count(*) from insula_migrations").returncode == 0
+    for statement in (
+        "delete from insula_migrations",
+        "create table mine (a int)",
+        "create temp table users (a int)",
+        "select set_config('role', 'none', false)",
+    ):
+        result = _psql(url, bound + statement)
+        assert "permission denied" in result.stderr, statement
+
+
+async def test_requests_of_many_tenants_on_the_same_connections_never_mix(
+    sign_up: SignUp,
+) -> None:
+    tenants = [sign_up("notes") for _ in range(6)]
+    notes = {
+        tenant.slug: tenant.http.post("/api/v1/notes", json={"title": tenant.slug}).json()["id"]
+        for tenant in tenants
+    }
+    async with httpx.AsyncClient(base_url=tenants[0].url, timeout=60) as client:
+
+        async def read(tenant: TestTenant) -> None:
+            headers = {"Authorization": tenant.http.headers["Authorization"]}
+            for other in tenants:
+                answer = await client.get(f"/api/v1/notes/{notes[other.slug]}", headers=headers)
+                assert answer.status_code == (200 if other is tenant else 404)
+                listed = (await client.get("/api/v1/notes", headers=headers)).json()["items"]
+                assert {item["title"] for item in listed} <= {tenant.slug, f"{tenant.slug}!"}
+                made = await client.post(
+                    "/api/v1/notes", headers=headers, json={"title": f"{tenant.slug}!"}
+                )
+                assert made.status_code == 201
+
+        await asyncio.gather(*(read(tenant) for tenant in tenants))
+    for tenant in tenants:
+        listed = tenant.http.get("/api/v1/notes?limit=100").json()["items"]
+        assert len(listed) == 1 + len(tenants)
+        assert {item["title"] for item in listed} == {tenant.slug, f"{tenant.slug}!"}
+
+
+def test_clients_that_hang_up_leave_no_binding_behind(
+    installation: Installation, sign_up: SignUp
+) -> None:
+    ours, theirs = sign_up("notes"), sign_up("notes")
+    mine = ours.http.post("/api/v1/notes", json={"title": "mine"}).json()["id"]
+
+    def hang_up(_: int) -> None:
+        with suppress(httpx.TimeoutException):
+            httpx.get(
+                f"{installation.url}/api/v1/notes/{mine}", headers=ours.http.headers, timeout=0.002
+            )
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(hang_up, range(80)))
+    for _ in range(20):
+        assert theirs.http.get(f"/api/v1/notes/{mine}").status_code == 404
+        assert ours.http.get(f"/api/v1/notes/{mine}").json()["title"] == "mine"
+
+
+@pytest.mark.parametrize("after", [0.05, 0.15, 0.4])
+def test_a_sign_up_killed_half_way_leaves_nothing(installation: Installation, after: float) -> None:
+    environ = installation.environ | {"INSULA_METRICS_PORT": "0"}
+    server = WebServer(environ, installation.home / "killed.log")
+    server.start()
+    slugs = [f"k-{secrets.token_hex(5)}" for _ in range(30)]
+
+    def form(slug: str) -> dict[str, object]:
+        owner = {"email": "o@example.com", "name": "O", "password": PASSWORD}
+        return {"slug": slug, "name": "Killed", "owner": owner}
+
+    def attempt(slug: str) -> None:
+        with suppress(httpx.TransportError):
+            httpx.post(f"{server.url}/api/v1/tenants", json=form(slug), timeout=20)
+
+    def kill() -> None:
+        time.sleep(after)
+        assert server.process is not None
+        os.killpg(server.process.pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(attempt, slugs))
+    killer.join()
+
+    for slug in slugs:
+        again = httpx.post(f"{installation.url}/api/v1/tenants", json=form(slug), timeout=60)
+        assert again.status_code in (201, 409)
+        login = httpx.post(
+            f"{installation.url}/api/v1/sessions",
+            json={"email": "o@example.com", "password": PASSWORD},
+            headers={"Insula-Tenant": slug},
+        )
+        assert login.status_code == 201
+    names = "select 't_' || number from ctl.tenants"
+    assert _rows(installation, names) == _rows(
+        installation, "select nspname from pg_namespace where nspname ~ '^t_[0-9]+$'"
+    )
+    assert _rows(installation, names) == _rows(
+        installation, "select rolname from pg_roles where rolname ~ '^t_[0-9]+$'"
+    )
