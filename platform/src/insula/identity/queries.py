@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, literal_column, select, update
 
 from insula.db import Statement
 from insula.identity.schemas import User
@@ -61,6 +61,13 @@ COUNT_OWNERS = Statement(
 )
 LOCK_OWNERS = Statement(
     select(UserRow.id).where(UserRow.role == "owner", UserRow.status == "active").with_for_update(),
+    UUID,
+)
+FIRST_OWNER = Statement(
+    select(UserRow.id)
+    .where(UserRow.role == "owner", UserRow.status == "active")
+    .order_by(UserRow.created_at, UserRow.id)
+    .limit(literal_column("1")),
     UUID,
 )
 INSERT_USER = Statement(

@@ -4,14 +4,14 @@ from litestar import Router, delete, get, post, put
 
 from insula.access import PUBLIC
 from insula.db import Database, Work
-from insula.http.admission import epoch_key
 from insula.http.exchange import Exchange
-from insula.http.redis_line import RedisDown, RedisLine
+from insula.http.redis_line import RedisLine
 from insula.identity.routes import device_of
 from insula.identity.sessions import Sessions
 from insula.module import Module
 from insula.settings import Settings
 from insula.tenancy import provisioning
+from insula.tenancy.epochs import publish_epoch
 from insula.tenancy.errors import ModuleNotInstalled
 from insula.tenancy.provisioning import CATALOGUE_PRELUDE
 from insula.tenancy.schemas import ModuleView, SignedUp, SignUp, TenantView
@@ -80,20 +80,6 @@ def _view(module: Module, enabled: frozenset[str]) -> ModuleView:
         list(module.needs),
         [scope.name for scope in module.scopes],
     )
-
-
-_RAISE = """
-local now = tonumber(redis.call('GET', KEYS[1]))
-if not now or now < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
-"""
-
-
-async def publish_epoch(redis: RedisLine, tenant: Tenant, epoch: int) -> None:
-    """Make every replica read the tenant again. Redis down: they do so within half a minute."""
-    try:
-        await redis.call("EVAL", _RAISE, "1", epoch_key(tenant.key), str(epoch))
-    except RedisDown:
-        return
 
 
 ROUTER = Router(

@@ -25,6 +25,26 @@ async def sign_up(
 ) -> NewTenant:
     """Make a tenant and sign its owner in.
 
+    Raises:
+        InvalidInput, SlugTaken: see there.
+    """
+    tenant, owner = await found(catalogue, form, buckets=buckets)
+    tokens = await sessions.start(
+        catalogue,
+        tenant_id=tenant.id,
+        user_id=owner.id,
+        role="owner",
+        method="password",
+        device=device,
+    )
+    await provisioning.leave(catalogue)
+    return NewTenant(tenant, owner, tokens)
+
+
+async def found(catalogue: Work, form: SignUp, *, buckets: int) -> tuple[Tenant, User]:
+    """Make a tenant and its first owner; ``catalogue`` then stands in the tenant's schema, until
+    :func:`provisioning.leave`.
+
     The password is hashed before the transaction begins: nobody waits for a hash while the slug is
     locked. A crash at any point leaves nothing.
 
@@ -41,16 +61,7 @@ async def sign_up(
         role="owner",
         password_hash=password_hash,
     )
-    tokens = await sessions.start(
-        catalogue,
-        tenant_id=tenant.id,
-        user_id=owner.id,
-        role="owner",
-        method="password",
-        device=device,
-    )
-    await provisioning.leave(catalogue)
-    return NewTenant(tenant, owner, tokens)
+    return tenant, owner
 
 
 async def _check(form: SignUp) -> tuple[str, str]:

@@ -1,0 +1,21 @@
+"""Telling every replica that what it has cached of a tenant is out of date."""
+
+from insula.http.admission import epoch_key
+from insula.http.redis_line import RedisDown, RedisLine
+from insula.tenancy.tenant import Tenant
+
+# Only ever upwards: two changes may be announced in the other order than they were committed in.
+_RAISE = """
+local now = tonumber(redis.call('GET', KEYS[1]))
+if not now or now < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) end
+"""
+
+
+async def publish_epoch(redis: RedisLine, tenant: Tenant, epoch: int) -> bool:
+    """Make every replica read the tenant again; call it once the change is committed. Whether Redis
+    was told: if not, they notice within half a minute."""
+    try:
+        await redis.call("EVAL", _RAISE, "1", epoch_key(tenant.key), str(epoch))
+    except RedisDown:
+        return False
+    return True
