@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry, Metric, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from insula.settings import Settings
+from insula.settings import Settings, SettingsError
 
 DRAIN_FILE = "INSULA_DRAIN_FILE"
 """Environment variable of the workers: once this file exists, ``/health/ready`` answers 503."""
@@ -35,7 +35,7 @@ _KILL_SECONDS = 10
 """What requests in flight get to finish once a worker was told to stop."""
 
 
-class PortTaken(Exception):
+class PortTaken(SettingsError):
     """A port of ours can't be listened on; the message says which setting names it."""
 
 
@@ -79,20 +79,21 @@ def serve(
 
 def load_application(target: str) -> Any:
     """In a worker: import the factory named ``module:name`` and make the application."""
-    end_with_parent()
+    os.setpgid(0, 0)  # a signal to the group is the main process's to pass on, after draining
+    _end_with_parent()
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)()
 
 
-def end_with_parent() -> None:
-    """Have this process told to stop when its parent is killed.
+def _end_with_parent() -> None:
+    """Have the kernel kill this process when its parent is killed.
 
     A worker would otherwise go on serving the port that the next server listens on, too.
     """
     if sys.platform != "linux":
         return
     set_parent_death_signal = 1  # PR_SET_PDEATHSIG in <linux/prctl.h>
-    ctypes.CDLL(None).prctl(set_parent_death_signal, int(signal.SIGTERM))
+    ctypes.CDLL(None).prctl(set_parent_death_signal, int(signal.SIGKILL))
     parent = multiprocessing.parent_process()
     if parent is not None and os.getppid() != parent.pid:  # it died before the line above
         sys.exit(1)

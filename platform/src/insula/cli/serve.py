@@ -1,7 +1,6 @@
 """``insula serve``: the web processes alone, for a service manager or a container."""
 
 import os
-import sys
 
 import rich_click as click
 
@@ -17,12 +16,7 @@ def serve() -> None:
     """
     from insula import serving
 
-    try:
-        settings = Settings.load()
-        serving.serve(settings, drain_seconds=_drain_seconds())
-    except (SettingsError, serving.PortTaken) as error:
-        click.echo(f"insula serve: {error}", err=True)
-        sys.exit(1)
+    serving.serve(Settings.load(), drain_seconds=_drain_seconds())
 
 
 def _drain_seconds() -> float:

@@ -4,10 +4,9 @@ import asyncio
 import json
 import shlex
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,7 +14,7 @@ import rich_click as click
 from rich.console import Console
 
 from insula import __version__
-from insula.settings import Settings, SettingsError
+from insula.settings import Settings
 
 if TYPE_CHECKING:
     from insula.embedded import EmbeddedServers
@@ -31,22 +30,11 @@ def up() -> None:
 
     State lives in INSULA_HOME. Ctrl-C or SIGTERM stops all of it.
     """
-    import asyncpg
-
-    from insula.embedded import FolderBusy, ServerFailed
     from insula.embedded.supervision import StopRequest
-    from insula.keys import WeakSecret
-    from insula.serving import PortTaken
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    try:
+    with suppress(KeyboardInterrupt):  # asked to stop while starting: all that ran is stopped
         _run(console, StopRequest())
-    except KeyboardInterrupt:
-        pass
-    except (SettingsError, WeakSecret, FolderBusy, ServerFailed, PortTaken) as error:
-        _fail(str(error))
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        _fail(f"{type(error).__name__}: {error}")
     console.print("Stopped.")
 
 
@@ -156,8 +144,3 @@ def _reachable(host: str) -> str:
 
     address = ask_at(host)
     return f"[{address}]" if ":" in address else address
-
-
-def _fail(reason: str) -> None:
-    click.echo(f"insula up: {reason}", err=True)
-    sys.exit(1)
