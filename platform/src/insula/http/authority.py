@@ -1,0 +1,54 @@
+"""Who may call a route: the right that it names, held against the caller's scopes."""
+
+from typing import Any
+
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from insula.access import PUBLIC, SIGNED_IN, Rights
+from insula.http.exchange import Exchange, exchange_of
+from insula.http.problem import Forbidden, Unauthenticated, Unavailable
+from insula.tenancy.errors import ModuleDisabled, TenantRequired
+
+
+class Authority:
+    """Stands in front of every handler, and before its arguments are read. A route without a
+    right cannot be called.
+
+    A middleware, since Litestar copies the handler for each guard that it asks: 10 µs a request.
+    """
+
+    def __init__(self, app: ASGIApp, rights: Rights) -> None:
+        self._app = app
+        self._rights = rights
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on.
+
+        Raises:
+            TenantRequired, ModuleDisabled, Unauthenticated, Forbidden, Unavailable: or not.
+        """
+        if scope.get("method") != "OPTIONS":  # which only says what methods there are
+            self._check(exchange_of(scope), scope["route_handler"].opt)
+        await self._app(scope, receive, send)
+
+    def _check(self, exchange: Exchange, opt: dict[str, Any]) -> None:
+        right = opt["right"]
+        if right != PUBLIC:
+            self._check_right(exchange, right)
+        elif exchange.tenant is None and not opt.get("tenantless"):
+            raise TenantRequired
+        module = opt.get("module")
+        if module is not None and (
+            exchange.tenant is None or module not in exchange.tenant.modules
+        ):
+            raise ModuleDisabled(f"{module} is off: PUT /api/v1/modules/{module} switches it on.")
+
+    def _check_right(self, exchange: Exchange, right: str) -> None:
+        caller = exchange.caller
+        if caller is None:
+            raise Unauthenticated
+        if right != SIGNED_IN and right not in caller.scopes:
+            raise Forbidden(f"This needs the scope {right!r}, which {caller.role} does not have.")
+        verdict = exchange.verdict
+        if right in self._rights.privileged and verdict is not None and verdict.down:
+            raise Unavailable("Revocations cannot be checked right now, so this right is closed.")
