@@ -1,0 +1,5 @@
+"""``python -m insula.cli`` is ``insula``."""
+
+from insula.cli import main
+
+main(prog_name="insula")

@@ -1,0 +1,28 @@
+"""Telling the replicas about a change, from a command that ends right afterwards."""
+
+import hiredis
+
+from insula.cli.printing import warn
+from insula.http.redis_line import Address, RedisLine
+from insula.settings import Settings
+from insula.tenancy.epochs import publish_epoch
+from insula.tenancy.tenant import STALE_SECONDS, Tenant
+
+
+async def announce(settings: Settings, tenant: Tenant, epoch: int) -> None:
+    """Have every replica read the tenant again at once; without Redis a warning says when."""
+    if not await _publish(settings, tenant, epoch):
+        warn(f"Redis was not told: replicas notice within {STALE_SECONDS:.0f} seconds.")
+
+
+async def _publish(settings: Settings, tenant: Tenant, epoch: int) -> bool:
+    if not settings.redis_url:
+        return False
+    line = RedisLine(Address(settings.redis_url), (), patience=2)
+    await line.connect()
+    try:
+        return await publish_epoch(line, tenant, epoch)
+    except hiredis.ReplyError:  # a wrong password, a server that is loading
+        return False
+    finally:
+        await line.close()

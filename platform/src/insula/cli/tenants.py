@@ -1,0 +1,170 @@
+"""``insula tenants``: what the operator does with tenants."""
+
+import asyncio
+import sys
+
+import msgspec
+import rich_click as click
+
+from insula.cli.announcing import announce
+from insula.cli.operating import catalogue, installation_settings
+from insula.cli.printing import json_option, print_json, print_record, print_table
+from insula.module import Module, discover
+from insula.tenancy import lifecycle, provisioning
+from insula.tenancy.errors import ModuleNotInstalled
+from insula.tenancy.schemas import SignUp, TenantLine
+from insula.tenancy.signup import found
+
+
+@click.group()
+def tenants() -> None:
+    """Create, list, suspend and delete tenants."""
+
+
+@tenants.command()
+@click.argument("slug")
+@click.option("--name", required=True, help="The organisation's name.")
+@click.option("--email", required=True, help="The first owner's address, to sign in with.")
+@click.option("--owner", help="The first owner's name; else the address without its domain.")
+@click.option("--password-stdin", is_flag=True, help="Read the owner's password from stdin.")
+@click.option("--module", "names", multiple=True, help="Switch this module on; may be repeated.")
+@json_option
+def create(
+    slug: str,
+    name: str,
+    email: str,
+    owner: str | None,
+    password_stdin: bool,
+    names: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Make a tenant and its first owner, all of it or nothing."""
+    modules = _installed(names)
+    person = {
+        "email": email,
+        "name": owner or email.partition("@")[0],
+        "password": _password(from_stdin=password_stdin),
+    }
+    form = msgspec.convert({"slug": slug, "name": name, "owner": person}, SignUp)
+    _show(asyncio.run(_create(form, modules)), as_json=as_json)
+
+
+async def _create(form: SignUp, modules: list[Module]) -> TenantLine:
+    settings = installation_settings()
+    async with catalogue(settings) as work:
+        tenant, _ = await found(work, form, buckets=settings.buckets)
+        await provisioning.leave(work)
+        for module in modules:
+            await provisioning.enable(work, tenant, module)
+        return await lifecycle.get_line(work, form.slug)
+
+
+def _installed(names: tuple[str, ...]) -> list[Module]:
+    """The modules of these names, those that others need first."""
+    known = discover()
+    if missing := set(names) - set(known):
+        raise ModuleNotInstalled(f"{', '.join(sorted(missing))}: not installed here.")
+    return [module for name, module in known.items() if name in names]
+
+
+def _password(*, from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise click.UsageError("There is no terminal to ask at: use --password-stdin.")
+    asked: str = click.prompt("Owner's password", hide_input=True, confirmation_prompt=True)
+    return asked
+
+
+@tenants.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """Every tenant, in the order in which they were made."""
+
+    async def read() -> list[TenantLine]:
+        async with catalogue(installation_settings()) as work:
+            return [line async for line in lifecycle.list_tenants(work)]
+
+    lines = asyncio.run(read())
+    if as_json:
+        print_json(lines)
+        return
+    rows = [(line.slug, line.name, line.status, line.created_at, line.modules) for line in lines]
+    print_table(("slug", "name", "status", "created", "modules"), rows)
+
+
+@tenants.command()
+@click.argument("slug")
+@json_option
+def show(slug: str, as_json: bool) -> None:
+    """One tenant."""
+
+    async def read() -> TenantLine:
+        async with catalogue(installation_settings()) as work:
+            return await lifecycle.get_line(work, slug)
+
+    _show(asyncio.run(read()), as_json=as_json)
+
+
+@tenants.command()
+@click.argument("slug")
+@json_option
+def suspend(slug: str, as_json: bool) -> None:
+    """Let nobody of a tenant in, from this moment on; its data is kept."""
+    _show(asyncio.run(_set_status(slug, "suspended")), as_json=as_json)
+
+
+@tenants.command()
+@click.argument("slug")
+@json_option
+def resume(slug: str, as_json: bool) -> None:
+    """Let a suspended tenant in again."""
+    _show(asyncio.run(_set_status(slug, "active")), as_json=as_json)
+
+
+async def _set_status(slug: str, status: str) -> TenantLine:
+    settings = installation_settings()
+    async with catalogue(settings) as work:
+        tenant = await lifecycle.get_tenant(work, slug)
+        epoch = await provisioning.set_status(work, tenant.id, status)
+        line = await lifecycle.get_line(work, slug)
+    await announce(settings, tenant, epoch)
+    return line
+
+
+@tenants.command()
+@click.argument("slug")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@json_option
+def delete(slug: str, yes: bool, as_json: bool) -> None:
+    """Delete a tenant with all that it has. There is no way back."""
+    if not yes:
+        _confirm(slug)
+    line = asyncio.run(_delete(slug))
+    _show(msgspec.structs.replace(line, status="deleted"), as_json=as_json)
+
+
+def _confirm(slug: str) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError("There is no terminal to ask at: use --yes.")
+    asked = f"This deletes {slug} with all of its data. Type the slug to go on"
+    if click.prompt(asked, err=True) != slug:
+        raise click.Abort
+
+
+async def _delete(slug: str) -> TenantLine:
+    """Suspended first, so that no request is on its way when the tables go."""
+    line = await _set_status(slug, "suspended")
+    settings = installation_settings()
+    async with catalogue(settings) as work:
+        tenant = await lifecycle.get_tenant(work, slug)
+        epoch = await lifecycle.delete(work, tenant)
+    await announce(settings, tenant, epoch)
+    return line
+
+
+def _show(line: TenantLine, *, as_json: bool) -> None:
+    if as_json:
+        print_json(line)
+    else:
+        print_record(line)
