@@ -37,7 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A connection is replaced after it has served this many different tenants."""
     connection_seconds: int = 1800
     """… or after this many seconds."""
-    body_limit: int = 1 << 20
+    body_limit: int = 5 << 20
     """Bytes of a request body; routes that take files declare their own."""
     rate_limit: int = 6000
     """Requests a minute of one user, key or address, evenly (GCRA)."""

@@ -47,7 +47,9 @@ class Statement(Generic[T]):
             raise StatementError(f"in_() has no fixed text, use = ANY(:array): {self.sql}")
         self.names: tuple[str, ...] = tuple(compiled.positiontup or ())
         self.preset: Mapping[str, Any] = {
-            name: value for name, value in compiled.params.items() if value is not None
+            name: value
+            for name, value in compiled.params.items()
+            if not compiled.binds[name].required
         }
         self.into: Any = into
         self.single = not (isinstance(into, type) and issubclass(into, msgspec.Struct))

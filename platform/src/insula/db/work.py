@@ -69,6 +69,15 @@ class Work:
             records = await self._alone("fetch", statement.sql, arguments)
         return [statement.decode(record) for record in records]
 
+    async def stream(self, statement: Statement[T], **params: Any) -> AsyncIterator[T]:
+        """Rows one by one, all as they stood when the first was read; for what does not fit into
+        memory. Opens the unit's transaction."""
+        connection = await self._in_transaction()
+        await self._begin(connection)
+        cursor = connection.raw.cursor(statement.sql, *statement.arguments(params), prefetch=200)
+        async for record in cursor:
+            yield statement.decode(record)
+
     async def _alone(self, method: str, sql: str, arguments: list[Any]) -> Any:
         """One statement in the implicit transaction that its binding opens."""
         pool, prelude = self._pool, self._prelude

@@ -1,13 +1,21 @@
 """Validators and preconditions (RFC 9110, section 13)."""
 
 import hashlib
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 from litestar import Response
+from litestar.params import HeaderParameter
 
 from insula.http.problem import PreconditionFailed, PreconditionRequired
 
 T = TypeVar("T")
+
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match", required=False, max_length=200, description="The ETag that was read."
+    ),
+]
 
 
 def weak_etag(body: bytes) -> bytes:

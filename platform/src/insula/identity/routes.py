@@ -1,20 +1,25 @@
 """``/api/v1/sessions``, ``/me`` and ``/users``."""
 
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 from litestar import Request, Response, Router, delete, get, patch, post
-from litestar.params import Parameter
 from sqlalchemy import select
 
 from insula.access import PUBLIC, SIGNED_IN
 from insula.db import Work
 from insula.http.address import network_of
-from insula.http.conditional import versioned
+from insula.http.conditional import IfMatch, versioned
 from insula.http.exchange import Caller, Exchange
 from insula.http.listing import Listing, Page
 from insula.identity import queries, users
-from insula.identity.errors import InvalidCredentials
+from insula.identity.errors import (
+    EmailTaken,
+    InvalidCredentials,
+    LastOwner,
+    OutranksYou,
+    RefreshRejected,
+)
 from insula.identity.schemas import (
     Credentials,
     Me,
@@ -44,10 +49,9 @@ USERS = Listing(
     },
 )
 
-IfMatch = Annotated[str | None, Parameter(header="If-Match", required=False, max_length=200)]
 
 
-@post("/sessions", right=PUBLIC)
+@post("/sessions", right=PUBLIC, problems=(InvalidCredentials,))
 async def sign_in(
     data: Credentials,
     tx: Work,
@@ -65,7 +69,7 @@ async def sign_in(
         raise
 
 
-@post("/sessions/refresh", right=PUBLIC, status_code=200)
+@post("/sessions/refresh", right=PUBLIC, status_code=200, problems=(RefreshRejected,))
 async def refresh_session(
     data: RefreshRequest, tx: Work, tenant: Tenant, sessions: Sessions
 ) -> Tokens:
@@ -97,7 +101,7 @@ async def list_users(request: Request[Any, Any, Any], tx: Work) -> Page[User]:
     return await USERS.page(tx, request)
 
 
-@post("/users", right="users:write")
+@post("/users", right="users:write", problems=(EmailTaken, OutranksYou))
 async def create_user(data: UserCreate, tx: Work, caller: Caller) -> Response[User]:
     """Make a user, who can then sign in."""
     user = await users.create(tx, data, by_role=caller.role)
@@ -113,7 +117,7 @@ async def get_user(user_id: UUID, tx: Work) -> Response[User]:
     return versioned(user, user.version)
 
 
-@patch("/users/{user_id:uuid}", right="users:write")
+@patch("/users/{user_id:uuid}", right="users:write", problems=(LastOwner, OutranksYou))
 async def update_user(
     user_id: UUID,
     data: UserUpdate,

@@ -15,6 +15,8 @@ import msgspec
 
 TARGET_LIMIT = 500
 """Characters of a target; a longer one leads nowhere and is left out."""
+_KEY_LIMIT = 500
+"""Characters of a key: with four bytes each it still fits into a B-tree's page."""
 _MARKDOWN_SUFFIX = re.compile(r"\.(?:md|markdown)$", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 
@@ -81,4 +83,4 @@ def note_keys(path: str | None, title: str, aliases: tuple[str, ...] = ()) -> tu
 def fold(name: str) -> str:
     """Same for all spellings of a name that a person takes for the same."""
     folded = normalize("NFC", normalize("NFC", name).casefold())
-    return " ".join(folded.split())
+    return " ".join(folded.split())[:_KEY_LIMIT].rstrip()

@@ -28,4 +28,4 @@ def read_markdown(body: str) -> Document:
     rendering = render(body)
     if rendering is None:
         return Document(html=plain_html(body), outline=Outline(), plain=True)
-    return Document(html=safe_html(rendering.raw_markup), outline=outline(rendering.markup))
+    return Document(html=safe_html(rendering), outline=outline(rendering.markup))

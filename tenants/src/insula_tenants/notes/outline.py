@@ -26,15 +26,16 @@ LINKS_LIMIT = 5_000
 TEXT_LIMIT = 1_000
 """Characters kept of a link's or task's text, and of a heading's."""
 
-_TOKEN = re.compile(r"<(/?)([a-z][a-z0-9]*)([^>]*)>")
+_BLOCK = re.compile(
+    r"<(/?)(p|h[1-6]|li|ul|ol|blockquote|pre|table|thead|tbody|tr|th|td|div|section|hr)\b([^>]*)>"
+)
+_INLINE = re.compile(r"<(/?)(a|code|span|sup)\b([^>]*)>|<[^>]*>")
 _HREF = re.compile(r' href="([^"]*)"')
 _LINE = re.compile(r'data-sourcepos="(\d+):')
 _EMBED = re.compile(r"!\[\[([^\[\]|\n]+)(?:\|([^\[\]\n]*))?\]\]")
 _NOT_NEWLINE = re.compile(r"[^\n]")
+_CHECKBOX = "<input "
 _CONTAINERS = {"blockquote", "li"}
-_INLINE = {"em", "strong", "del", "mark", "br", "img"}
-_OPAQUE = {"a", "code", "span", "sup"}
-"""What is in them is no prose: no tag or embed is looked for."""
 
 
 class Task(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,95 +63,55 @@ def outline(markup: str) -> Outline:
     """Read ``Rendering.markup``, which is comrak's and therefore well-formed."""
     reader = _Reader()
     position = 0
-    for token in _TOKEN.finditer(markup):
-        if token.start() > position:
-            reader.text(markup[position : token.start()])
-        position = token.end()
-        if token[1]:
-            reader.close(token[2])
-        else:
-            reader.open(token[2], token[3])
-    reader.end_block()
+    for tag in _BLOCK.finditer(markup):
+        reader.block(markup[position : tag.start()], tag)
+        position = tag.end()
     return reader.outline()
 
 
 class _Reader:
-    """Takes tags and text in order; what a block held is read when the block ends."""
+    """Takes block after block, in order, and reads what is in those that hold anything."""
 
     def __init__(self) -> None:
         self._heading = ""
         self._tags: list[str] = []
         self._links: list[Link] = []
         self._tasks: list[tuple[int, bool, str]] = []
-        self._open_task: tuple[int, bool] | None = None
+        self._task: tuple[int, bool] | None = None
         self._containers = 0
-        self._opaque = 0
         self._line = 1
-        self._start_block()
 
-    def _start_block(self) -> None:
-        self._plain: list[str] = []
-        self._prose: list[str] = []
-        self._length = 0
-        self._anchor: tuple[str, int, int] | None = None
-        self._found: list[tuple[int, Link]] = []
-
-    def text(self, text: str) -> None:
-        """Text as it stands in the markup: entities are read where it is known to matter."""
-        self._plain.append(text)
-        self._prose.append(_NOT_NEWLINE.sub("\0", text) if self._opaque else text)
-        self._length += len(text)
-
-    def open(self, name: str, attributes: str) -> None:
-        if name in _OPAQUE:
-            self._open_opaque(name, attributes)
-        elif name == "input":
+    def block(self, inline: str, tag: re.Match[str]) -> None:
+        """What stands before a block's tag, then the tag."""
+        closes, name = tag[1] == "/", tag[2]
+        if inline.startswith(_CHECKBOX):
             self._end_task("")
-            self._open_task = (self._line, 'checked=""' in attributes)
-        elif name not in _INLINE:
-            self.end_block()
-            self._containers += name in _CONTAINERS
-            self._line = _line(attributes, self._line)
-
-    def close(self, name: str) -> None:
-        if name in _OPAQUE:
-            self._close_opaque(name)
-        elif name not in _INLINE:
-            self.end_block(name)
+            self._task = (self._line, 'checked=""' in inline.partition(">")[0])
+        title = closes and name == "h1" and not self._containers and not self._heading
+        if title or self._task or "#" in inline or "[[" in inline or "<a " in inline:
+            self._read(inline, title=title)
+        if closes:
+            if name == "li":
+                self._end_task("")
             self._containers -= name in _CONTAINERS
+        else:
+            self._containers += name in _CONTAINERS
+            self._line = _line(tag[3], self._line)
 
-    def _open_opaque(self, name: str, attributes: str) -> None:
-        self._opaque += 1
-        if name == "a":
-            self._anchor = (attributes, self._length, len(self._plain))
-        self.text("\0")
-
-    def _close_opaque(self, name: str) -> None:
-        self._opaque -= 1
-        if name == "a" and self._anchor:
-            attributes, position, start = self._anchor
-            link = _read_link(attributes, _plain(self._plain[start:]), self._line)
-            if link:
-                self._found.append((position, link))
-            self._anchor = None
-
-    def end_block(self, closed: str = "") -> None:
-        prose = "".join(self._prose)
-        if "#" in prose:
-            self._tags += inline_tags(unescape(prose))
-        if "![[" in prose:
-            self._found += _embeds(prose, self._line)
-        self._links += [link for _, link in sorted(self._found, key=lambda found: found[0])]
-        if closed == "h1" and not self._containers:
-            self._heading = self._heading or _plain(self._plain)
-        if self._open_task and (closed == "li" or prose.strip()):
-            self._end_task(_plain(self._plain))
-        self._start_block()
+    def _read(self, inline: str, *, title: bool) -> None:
+        text = _InlineText(inline, self._line)
+        self._tags += inline_tags(unescape(text.prose)) if "#" in text.prose else []
+        found = [*text.links, *_embeds(text.prose, self._line)]
+        self._links += [link for _, link in sorted(found, key=lambda place: place[0])]
+        if title:
+            self._heading = _plain(text.plain)
+        if self._task and text.plain.strip():
+            self._end_task(_plain(text.plain))
 
     def _end_task(self, text: str) -> None:
-        if self._open_task:
-            self._tasks.append((*self._open_task, text))
-            self._open_task = None
+        if self._task:
+            self._tasks.append((*self._task, text))
+            self._task = None
 
     def outline(self) -> Outline:
         """Footnotes stand at the end of the markup: back to where they are in the source."""
@@ -167,8 +128,51 @@ class _Reader:
         )
 
 
-def _plain(pieces: list[str]) -> str:
-    return " ".join(unescape("".join(pieces).replace("\0", "")).split())[:TEXT_LIMIT]
+class _InlineText:
+    """The text of a paragraph, cell, heading …: all of it, and its prose.
+
+    In the prose, code, links, mathematics and escaped characters are blanked: no tag is in them.
+    Both are still escaped, and of the same length, so that links keep their place among embeds.
+    """
+
+    def __init__(self, inline: str, line: int) -> None:
+        self.links: list[tuple[int, Link]] = []
+        self._line = line
+        self._plain: list[str] = []
+        self._prose: list[str] = []
+        self._length = self._opaque = position = 0
+        self._anchor: tuple[str, int, int] | None = None
+        for tag in _INLINE.finditer(inline):
+            self._add(inline[position : tag.start()])
+            position = tag.end()
+            if tag[2]:
+                self._close(tag[2]) if tag[1] else self._open(tag[2], tag[3])
+        self._add(inline[position:])
+        self.plain, self.prose = "".join(self._plain), "".join(self._prose)
+
+    def _add(self, text: str) -> None:
+        if text:
+            self._plain.append(text)
+            self._prose.append(_NOT_NEWLINE.sub("\0", text) if self._opaque else text)
+            self._length += len(text)
+
+    def _open(self, name: str, attributes: str) -> None:
+        self._opaque += 1
+        if name == "a":
+            self._anchor = (attributes, self._length, len(self._plain))
+        self._add("\0")
+
+    def _close(self, name: str) -> None:
+        self._opaque -= 1
+        if name == "a" and self._anchor:
+            attributes, position, start = self._anchor
+            link = _read_link(attributes, _plain("".join(self._plain[start:])), self._line)
+            self.links += [(position, link)] if link else []
+            self._anchor = None
+
+
+def _plain(text: str) -> str:
+    return " ".join(unescape(text.replace("\0", "")).split())[:TEXT_LIMIT]
 
 
 def _line(attributes: str, default: int) -> int:

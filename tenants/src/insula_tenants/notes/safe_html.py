@@ -19,6 +19,7 @@ from urllib.parse import unquote
 
 import nh3
 
+from insula_tenants.notes.dialect import Rendering
 from insula_tenants.notes.links import embed_text, markdown_target, wikilink_target
 
 _EMBEDS = 10_000
@@ -40,8 +41,9 @@ _SWALLOWING = re.compile(
 )
 
 
-def safe_html(markup: str) -> str:
+def safe_html(rendering: Rendering) -> str:
     """Comrak's output with links, headings and tasks marked for clients, and nothing that runs."""
+    markup = rendering.raw_markup
     if "data-escaped-char" in markup:
         markup = _ESCAPED.sub(r"\1", markup)
     if "data-wikilink" in markup:
@@ -51,7 +53,9 @@ def safe_html(markup: str) -> str:
     markup = _LINK.sub(_mark_link, markup)
     markup = _HEADING.sub(_Slugs().mark, markup)
     markup = _TASK.sub(r'<li class="task" data-line="\1">', markup)
-    return _CLEANER.clean(_swallow_nothing(markup))
+    if rendering.raw_markup is not rendering.markup:
+        markup = _swallow_nothing(markup)
+    return _CLEANER.clean(markup)
 
 
 def plain_html(body: str) -> str:
@@ -119,8 +123,6 @@ def _swallow_nothing(markup: str) -> str:
     renamed ones: it drops the tags and keeps what is inside. Scripts and styles keep their name,
     so that they go with all they hold, unless they never end.
     """
-    if "<" not in markup:
-        return markup
     markup = _SWALLOWING.sub(r"<\1x-", markup)
     for name in ("script", "style"):
         opened = len(re.findall(f"<{name}", markup, re.IGNORECASE))

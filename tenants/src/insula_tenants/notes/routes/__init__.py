@@ -1,0 +1,13 @@
+"""``/api/v1/notes``."""
+
+from insula_tenants.notes.routes import history, links, notes, shares, tasks, trash, vault
+
+ROUTES = (
+    *notes.ROUTES,
+    *links.ROUTES,
+    *tasks.ROUTES,
+    *history.ROUTES,
+    *trash.ROUTES,
+    *shares.ROUTES,
+    *vault.ROUTES,
+)
