@@ -37,6 +37,9 @@ class Block(msgspec.Struct, frozen=True):
     text: str
     start: int
     end: int
+    entries: "tuple[Entry, ...]" = ()
+    problem: str = ""
+    """Why there are no entries."""
 
     @property
     def yaml(self) -> str:
@@ -89,25 +92,23 @@ def find_block(text: str) -> Block | None:
     closed = _CLOSE.search(text, opened.end()) if opened else None
     if opened is None or closed is None:
         return None
-    block = Block(text[: closed.end()], opened.end(), closed.start())
+    entries: tuple[Entry, ...] = ()
+    problem = ""
     try:
-        list(read_entries(block.yaml))
+        entries = tuple(read_entries(text[opened.end() : closed.start()]))
     except _NotProperties:
         return None
-    except FrontMatterError:
-        pass
-    return block
+    except FrontMatterError as error:
+        problem = str(error)
+    return Block(text[: closed.end()], opened.end(), closed.start(), entries, problem)
 
 
 def read_properties(front_matter: str) -> Properties:
     """Read what ``split_text`` split off. Never fails: ``warning`` says what is wrong."""
     block = find_block(front_matter)
-    if block is None:
-        return Properties()
-    try:
-        entries = {entry.key: entry for entry in read_entries(block.yaml)}
-    except FrontMatterError as error:
-        return Properties(warning=str(error))
+    if block is None or block.problem:
+        return Properties(warning=block.problem if block else "")
+    entries = {entry.key: entry for entry in block.entries}
     title = _values(entries, "title")
     return Properties(
         title=title[0] if len(title) == 1 else "",
