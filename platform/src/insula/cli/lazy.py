@@ -33,7 +33,9 @@ class LazyGroup(click.RichGroup):
         if (known := super().get_command(ctx, cmd_name)) is not None:
             return known
         if cmd_name in _modules():
-            return click.RichCommand(name=cmd_name, short_help=f"Commands of the module {cmd_name}.")
+            return click.RichCommand(
+                name=cmd_name, short_help=f"Commands of the module {cmd_name}."
+            )
         return None
 
     def resolve_command(

@@ -9,10 +9,19 @@ from insula.embedded import FolderBusy, ServerFailed
 from insula.http.problem import Problem
 from insula.keys import WeakSecret
 from insula.module import ModuleRejected
+from insula.serving import PortTaken
 from insula.settings import SettingsError
 from insula.tenancy.migrations import MigrationChanged
 
-_PLAIN = (SettingsError, WeakSecret, ModuleRejected, MigrationChanged, FolderBusy, ServerFailed)
+_PLAIN = (
+    SettingsError,
+    WeakSecret,
+    ModuleRejected,
+    MigrationChanged,
+    FolderBusy,
+    ServerFailed,
+    PortTaken,
+)
 
 
 def explain(error: Exception) -> str | None:

@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import rich_click as click
@@ -17,6 +17,7 @@ from insula import __version__
 from insula.settings import Settings
 
 if TYPE_CHECKING:
+    from insula.demo import DemoLogin
     from insula.embedded import EmbeddedServers
     from insula.embedded.supervision import StopRequest
 
@@ -83,7 +84,7 @@ def _serve(
         console.print("Stopping…")
 
 
-def _prepare(console: Console, settings: Settings) -> Any:
+def _prepare(console: Console, settings: Settings) -> "DemoLogin | None":
     """Install or migrate, and make sure of the demo tenant, whose access data is returned."""
     from insula import demo
     from insula.tenancy import installation
@@ -117,25 +118,29 @@ def _step(console: Console, title: str) -> Iterator[Show]:
     console.print(f"  ✓ {title} ({time.monotonic() - started:.1f} s)")
 
 
-def _welcome(console: Console, settings: Settings, demo: Any) -> None:
+def _welcome(console: Console, settings: Settings, demo: "DemoLogin | None") -> None:
     site = f"http://{_reachable(settings.host)}:{settings.port}"
-    login = json.dumps({"email": demo.email, "password": demo.password})
     console.print(
         f"""
 Insula runs at {site} (Ctrl-C stops it)
 
   API docs     {site}/docs
-  Demo tenant  {demo.tenant}
+  Logs         {settings.home}/web.log, postgres.log, redis.log"""
+    )
+    console.print("" if demo is None else _access(site, demo))
+
+
+def _access(site: str, demo: "DemoLogin") -> str:
+    login = json.dumps({"email": demo.email, "password": demo.password or "…"})
+    return f"""  Demo tenant  {demo.tenant}
   Owner        {demo.email}
-  Password     {demo.password}
-  Logs         {settings.home}/web.log, postgres.log, redis.log
+  Password     {demo.password or "is no longer the one we made"}
 
 Log in:
 
   curl -s {site}/api/v1/sessions -H 'Insula-Tenant: {demo.tenant}' \\
     -H 'Content-Type: application/json' -d {shlex.quote(login)}
 """
-    )
 
 
 def _reachable(host: str) -> str:
