@@ -18,6 +18,7 @@ from insula.db.pool import Pool
 from insula.http.admission import SCRIPT
 from insula.http.allow import AllowedMethods
 from insula.http.authority import Authority
+from insula.http.drain import Drain
 from insula.http.errors import RETRYABLE, to_problem
 from insula.http.exchange import exchange_of
 from insula.http.gate import Gate
@@ -52,6 +53,7 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         raise SettingsError("INSULA_REDIS_URL is not set: `make run` starts a server of its own")
     tenants, catalogue = _databases(settings)
     redis = RedisLine(Address(settings.redis_url), (SCRIPT,))
+    drain = Drain()
     rights = Rights(CORE_SCOPES + tuple(s for m in modules.values() for s in m.scopes))
     tokens = AccessTokens(settings.secret_key, seconds=settings.access_token_seconds)
     revocations = Revocations(redis, settings.access_token_seconds)
@@ -62,6 +64,7 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         "database": tenants,
         "catalogue": catalogue,
         "redis": redis,
+        "drain": drain,
         "sessions": sessions,
         "throttle": LoginThrottle(redis, settings.login_limit),
     }
@@ -90,6 +93,7 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         rights=rights,
         idempotency=Idempotency(settings.secret_key),
         uploads=_uploads(app),
+        drain=drain,
     )
     return gate
 

@@ -20,6 +20,7 @@ from insula.http.address import client_address, network_of
 from insula.http.admission import DOWN, Policy, Verdict, admit, epoch_key
 from insula.http.answer import Answer
 from insula.http.body import ClientDisconnected, check_json, read_body
+from insula.http.drain import Drain
 from insula.http.errors import to_problem
 from insula.http.exchange import KEY, Caller, Exchange
 from insula.http.idempotency import HEADER as IDEMPOTENCY_HEADER
@@ -77,6 +78,7 @@ class Gate:
         rights: Rights,
         idempotency: Idempotency,
         uploads: dict[str, int],
+        drain: Drain,
     ) -> None:
         self._app = app
         self._settings = settings
@@ -88,6 +90,7 @@ class Gate:
         self._rights = rights
         self._idempotency = idempotency
         self._uploads = uploads
+        self._drain = drain
         self._tracing = Tracing(settings)
         self._access_log = AccessLog() if settings.access_log else None
         self._trusted = frozenset(
@@ -140,6 +143,8 @@ class Gate:
             scope["method"] = "GET"
         if b"origin" in exchange.headers:
             exchange.extra += _CORS
+        if self._drain.active and scope["http_version"].startswith("1"):
+            exchange.extra.append((b"connection", b"close"))
         if "\0" in exchange.path or b"%00" in scope["query_string"]:
             raise BadRequest("U+0000 is not allowed in a URL.")
         if not exchange.path.startswith("/api/"):

@@ -71,6 +71,9 @@ class Problem(Exception):
         return msgspec.json.encode({**self.extra, **document})
 
 
+KINDS[Problem.slug] = Problem
+
+
 class ProblemDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     """Problem details as RFC 9457 defines them, for the OpenAPI document."""
 
