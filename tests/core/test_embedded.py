@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import redis
-
 from insula.embedded import EmbeddedServers, FolderBusy
 from insula.embedded.child import ticks
 from insula.embedded.local import local_settings

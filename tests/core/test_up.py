@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 import redis
-
 from fixtures.installation import free_port
 from fixtures.supervised import SupervisedHome, kept, processes_of, query, wait_until
 from insula.embedded import EmbeddedServers
