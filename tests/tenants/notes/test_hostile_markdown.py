@@ -1,6 +1,8 @@
 """A megabyte of anything renders in bounded time; the source is shown where it is not worth it."""
 
 import re
+import subprocess
+import sys
 import time
 from html import unescape
 
@@ -29,6 +31,9 @@ _LINEAR = {
     "open formatting": "".join(f"<p><b title={n}>" for n in range(700)) + "\n\na" * 90_000,
     "many attributes": f"a <b {' '.join(f'a{n}=x' for n in range(90_000))}>",
     "text in a table": "<table>\n\n" + "a<br>\n\n" * 60_000,
+    "addresses": _fill("b a@b.example "),
+    "addresses in lines": _fill("b a@b.example\n"),
+    "bare links": _fill("<http://a.b)"),
     "same headings": "# a\n" * 49_000 + "# a-1\n" * 20_000,
 }
 _PLAIN = {
@@ -72,3 +77,31 @@ def test_raw_html_that_costs_too_much_is_left_out_and_the_rest_shown() -> None:
     document = read_markdown("<div>\n\n" * 9_000 + "*a*\n\n" * 9_000)
     assert "<div>" not in document.html
     assert document.html.count("<em>a</em>") == 9_000
+
+
+_ON_A_SMALL_STACK = """
+import sys, threading
+from insula_tenants.notes.markdown import read_markdown
+threading.stack_size(256 * 1024)
+thread = threading.Thread(target=read_markdown, args=(sys.stdin.read(),))
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["b a@b.c ", "b a&#64;b.c ", "b a&#X0040;b.c ", "b a&commat;b.c ", "[", "*a **a ", "<div>\n\n"],
+)
+def test_no_text_ends_the_process(pattern: str) -> None:
+    """comrak's e-mail links recurse: beyond a limit the process would die of a stack overflow."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _ON_A_SMALL_STACK], input=_fill(pattern).encode(), check=False
+    )
+    assert ended.returncode == 0
+
+
+def test_addresses_become_links() -> None:
+    html = read_markdown("a@b.example, www.c.example\n" * 250).html
+    assert html.count('href="mailto:a@b.example"') == 250
+    assert html.count('href="http://www.c.example"') == 250

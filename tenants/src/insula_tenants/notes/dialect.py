@@ -18,6 +18,14 @@ _TILDES = 10_000
 """comrak matches runs of ``~`` of different lengths in quadratic time."""
 _FOOTNOTES = 2_000
 """Each reference puts a link back, with the footnote's name twice, into the output."""
+_ADDRESSES = 200
+"""E-mail addresses on one line: comrak goes one call deeper for each, and the stack is finite.
+
+Some ten thousand end the process on its main thread, one or two thousand on a small stack.
+"""
+_BARE_LINKS = 500
+_UNBROKEN = 4_000
+"""Characters without white space; for each link that starts in them, comrak looks to their end."""
 _TAGS = 200_000
 """Tags of the rendered note; html5ever reads about a million a second."""
 _DEPTH = 100
@@ -28,6 +36,8 @@ _NESTED_LINE = re.compile(
 )
 _NESTING = re.compile(r"<(/?)(?:blockquote|ul|ol|em|strong|del|mark|div|sup)\b")
 _OMITTED = "<!-- raw HTML omitted -->"
+
+_AT = re.compile("@|&commat;|&#0*64;|&#[xX]0*40;")
 
 _OPENING = re.compile(r"<(?!(?:br|hr|img|input|wbr|col)\b)[a-z]", re.IGNORECASE)
 _FORMATTING = re.compile(
@@ -62,7 +72,8 @@ def render(body: str) -> Rendering | None:
 
 def _comrak(body: str, *, raw: bool) -> str:
     extensions = comrak.ExtensionOptions()
-    extensions.table = extensions.autolink = extensions.tasklist = extensions.alerts = True
+    extensions.table = extensions.tasklist = extensions.alerts = True
+    extensions.autolink = _can_link_addresses(body)
     extensions.strikethrough = body.count("~") <= _TILDES
     extensions.footnotes = body.count("[^") <= _FOOTNOTES
     extensions.wikilinks_title_after_pipe = True
@@ -72,6 +83,17 @@ def _comrak(body: str, *, raw: bool) -> str:
     output.escaped_char_spans = True  # so that \#word is told from #word
     output.unsafe_ = raw
     return comrak.render_markdown(body, extensions, None, output)
+
+
+def _can_link_addresses(body: str) -> bool:
+    """Whether bare addresses may become links: few enough on any line, in any unbroken stretch."""
+    if len(_AT.findall(body)) > _ADDRESSES:
+        lines = body.replace("\r", "\n").split("\n")
+        if max(len(_AT.findall(line)) for line in lines) > _ADDRESSES:
+            return False
+    if body.count("://") + body.count("www.") > _BARE_LINKS:
+        return max(map(len, body.split())) <= _UNBROKEN
+    return True
 
 
 def _depth(markup: str) -> int:
