@@ -12,23 +12,20 @@ SCRIPT = files("insula.http").joinpath("admission.lua").read_text()
 _SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 
-class Policy(msgspec.Struct, frozen=True):
+class Policy:
     """A rate limit: ``per_minute`` requests evenly, up to ``burst`` at once."""
 
-    name: str
-    per_minute: int
-    burst: int
-
-    @property
-    def interval(self) -> int:
+    def __init__(self, name: str, per_minute: int, burst: int) -> None:
+        self.name = name
+        self.burst = burst
+        self.interval = max(1, 60_000_000 // per_minute)
         """Microseconds between two conforming requests."""
-        return max(1, 60_000_000 // self.per_minute)
-
-    @property
-    def header(self) -> str:
+        window = max(1, self.interval * burst // 1_000_000)
+        self.header = f'"{name}";q={burst};w={window}'.encode()
         """``RateLimit-Policy`` (draft-ietf-httpapi-ratelimit-headers-11)."""
-        window = max(1, self.interval * self.burst // 1_000_000)
-        return f'"{self.name}";q={self.burst};w={window}'
+        self.standing = f'"{name}";r=%d;t=%d'.encode()
+        """``RateLimit`` (the same), to be filled with remaining requests and seconds."""
+        self.arguments = (str(self.interval), str(burst))
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -82,8 +79,7 @@ async def admit(
             epoch_key(tenant),
             revoked_key(session),
             not_before_key(user),
-            str(policy.interval),
-            str(policy.burst),
+            *policy.arguments,
             str(cost),
         )
     except RedisDown:

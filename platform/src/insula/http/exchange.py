@@ -31,7 +31,7 @@ class Exchange:
     __slots__ = (
         "address", "answer_bytes", "body", "caller", "extra", "headers", "method", "path", "policy",
         "retry", "sampled", "scope", "span_id", "started", "status", "tenant", "trace_id",
-        "verdict", "work",
+        "user", "verdict", "work",
     )  # fmt: skip
 
     def __init__(self, scope: HTTPScope) -> None:
@@ -46,6 +46,8 @@ class Exchange:
         self.verdict: Verdict | None = None
         self.policy: Any = None
         self.address = ""
+        self.user = ""
+        """The caller's id as text."""
         self.trace_id = ""
         self.span_id = ""
         self.sampled = False

@@ -8,7 +8,6 @@ A stack of plugins doing the same cost six times as much (DESIGN.md section 3).
 import asyncio
 import time
 from typing import Any, cast
-from uuid import UUID
 
 import structlog
 from litestar.enums import ScopeType
@@ -179,8 +178,9 @@ class Gate:
         if claims is not None:
             if verdict.revoked or claims.iat < verdict.not_before:
                 raise TokenExpired("The session was ended, or your rights have changed.")
+            exchange.user = claims.sub
             exchange.caller = Caller(
-                UUID(claims.sub), UUID(claims.sid), claims.role, self._rights.of(claims.role)
+                claims.user_id, claims.session_id, claims.role, self._rights.of(claims.role)
             )
 
     def _claims(self, exchange: Exchange) -> Claims | None:
@@ -230,11 +230,10 @@ class Gate:
             metrics.REDIS_DOWN.inc()
             return
         exchange.extra += [
-            (b"ratelimit-policy", policy.header.encode()),
+            (b"ratelimit-policy", policy.header),
             (
                 b"ratelimit",
-                b'"%s";r=%d;t=%d'
-                % (policy.name.encode(), verdict.remaining, -(-verdict.reset // 1)),
+                policy.standing % (verdict.remaining, -(-verdict.reset // 1)),
             ),
         ]
         if not verdict.allowed:
@@ -310,8 +309,7 @@ class Gate:
         header = exchange.headers.get(IDEMPOTENCY_HEADER)
         if header is None or exchange.method != "POST" or exchange.work is None:
             return ""
-        caller = str(exchange.caller.user_id) if exchange.caller else ""
-        name = self._idempotency.name(caller, exchange.method, exchange.path, header)
+        name = self._idempotency.name(exchange.user, exchange.method, exchange.path, header)
         fingerprint = self._idempotency.fingerprint(exchange.scope["query_string"], exchange.body)
         first = await self._idempotency.claim(exchange.work, name, fingerprint)
         if first is None:

@@ -31,7 +31,7 @@ class AccessLog:
         self._encode = msgspec.json.Encoder().encode
 
     def write(self, exchange: Any, seconds: float) -> None:
-        tenant, caller = exchange.tenant, exchange.caller
+        tenant = exchange.tenant
         line = Line(
             round(time.time(), 3),
             exchange.method,
@@ -42,7 +42,7 @@ class AccessLog:
             exchange.address,
             exchange.trace_id,
             tenant.slug if tenant is not None else "",
-            str(caller.user_id) if caller is not None else "",
+            exchange.user,
         )
         if not self._lines:
             asyncio.get_running_loop().call_later(self._seconds, self.flush)
