@@ -60,6 +60,11 @@ async def open_connection(dsn: str) -> Connection:
     return Connection(raw, transport)
 
 
+def _give_up(waiter: asyncio.Future[Connection | None]) -> None:
+    if not waiter.done():
+        waiter.set_exception(PoolExhausted("every database connection is busy"))
+
+
 class Pool:
     """At most ``size`` connections of one login; ``acquire`` waits in line for at most ``patience``
     seconds.
@@ -118,17 +123,27 @@ class Pool:
             raise
 
     async def _queue(self) -> Connection:
-        waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Connection | None] = loop.create_future()
         self._waiting.append(waiter)
+        timer = loop.call_later(self._patience, _give_up, waiter)
         try:
-            connection = await asyncio.wait_for(waiter, self._patience)
-        except TimeoutError as error:
-            raise PoolExhausted("every database connection is busy") from error
+            connection = await waiter
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and (given := waiter.result()):
-                self.release(given)
+            self._hand_on(waiter)
             raise
+        finally:
+            timer.cancel()
         return connection if connection is not None else await self._connect()
+
+    def _hand_on(self, waiter: asyncio.Future[Connection | None]) -> None:
+        """What a waiter was given in the moment in which it went away is the next one's."""
+        if waiter.cancelled() or waiter.exception() is not None:
+            return
+        if (given := waiter.result()) is not None:
+            self.release(given)
+        else:
+            self._wake()
 
     def release(self, connection: Connection) -> None:
         """Give a connection back; a worn-out or broken one is replaced."""

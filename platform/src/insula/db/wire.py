@@ -15,7 +15,7 @@ Measured (ops/bench/RESULTS.md): about the cost of no binding at all, where
 import asyncio
 import struct
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import asyncpg
 from asyncpg.protocol import Protocol as AsyncpgProtocol
@@ -41,18 +41,47 @@ def _bind(statement: str, *values: str) -> bytes:
     return b"B" + struct.pack("!i", len(body) + 4) + body + _EXECUTE
 
 
-class Prelude:
-    """The bytes that bind one tenant, and how many answers they provoke."""
+def _message(kind: bytes, body: bytes) -> bytes:
+    return kind + struct.pack("!i", len(body) + 4) + body
 
-    __slots__ = ("answers", "begin", "begin_answers", "bytes", "role", "search_path")
+
+def _row(*values: str) -> bytes:
+    """A DataRow message of text columns."""
+    columns = [struct.pack("!i", len(raw)) + raw for raw in (value.encode() for value in values)]
+    return _message(b"D", struct.pack("!h", len(columns)) + b"".join(columns))
+
+
+class Prefix(NamedTuple):
+    """What is sent ahead of a statement."""
+
+    message: bytes
+    answers: int
+    """How many messages the server answers it with …"""
+    reply: bytes
+    """… and their bytes, if nothing comes in between."""
+
+
+class Prelude:
+    """The bytes that bind one tenant: for one statement, or for a transaction."""
+
+    __slots__ = ("begin", "bind", "role")
 
     def __init__(self, role: str, search_path: str) -> None:
         self.role = role
-        self.search_path = search_path
-        self.bytes = _bind(BIND_STATEMENT, role, search_path)
-        self.answers = 3  # BindComplete, DataRow, CommandComplete
-        self.begin = _bind(BEGIN_STATEMENT) + self.bytes
-        self.begin_answers = 2 + self.answers
+        bound = _message(b"2", b"")  # BindComplete
+        self.bind = Prefix(
+            _bind(BIND_STATEMENT, role, search_path),
+            3,
+            bound + _row(role, search_path) + _message(b"C", b"SELECT 1\0"),
+        )
+        self.begin = Prefix(
+            _bind(BEGIN_STATEMENT) + self.bind.message,
+            2 + self.bind.answers,
+            bound + _message(b"C", b"BEGIN\0") + self.bind.reply,
+        )
+
+
+_NOTHING = Prefix(b"", 0, b"")
 
 
 class BindingTransport:
@@ -60,31 +89,31 @@ class BindingTransport:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self.prelude: bytes | None = None
-        self.answers = 0
+        self.armed: Prefix | None = None
+        self.sent = _NOTHING
         self.once = False
         self.owed = 0
         self._bound = False
         self.prepared: tuple[Any, ...] = ()
 
-    def arm(self, prelude: bytes, answers: int, *, once: bool) -> None:
+    def arm(self, prefix: Prefix, *, once: bool) -> None:
         """Prefix the next frame (``once``) or every frame until :meth:`disarm`."""
-        self.prelude, self.answers, self.once = prelude, answers, once
+        self.armed, self.once = prefix, once
         self._bound = False
 
     def disarm(self) -> None:
-        self.prelude = None
+        self.armed = None
 
     def _prefix(self) -> bytes:
-        assert self.prelude is not None
-        prefix = self.prelude
-        self.owed += self.answers
+        assert self.armed is not None
+        self.sent = self.armed
+        self.owed += self.sent.answers
         if self.once:
-            self.prelude = None
-        return prefix
+            self.armed = None
+        return self.sent.message
 
     def write(self, data: Any) -> None:
-        if self.prelude is not None:
+        if self.armed is not None:
             # asyncpg may end a Parse with Flush and send the Sync by itself: the transaction, and
             # with it the binding, lasts until a Sync has gone out.
             ends = data[-5:] == _SYNC
@@ -95,7 +124,7 @@ class BindingTransport:
 
     def writelines(self, buffers: Any) -> None:
         buffers = list(buffers)
-        prefixes = self.prelude is not None and not self._bound
+        prefixes = self.armed is not None and not self._bound
         if prefixes and buffers and buffers[0][0] in (_PARSE, _BIND):
             buffers.insert(0, self._prefix())
         self._transport.writelines(buffers)
@@ -136,6 +165,10 @@ class _BindingProtocol(asyncio.Protocol):
     def _swallow(self, data: bytes) -> bytes:
         """Drop the owed answers, keep what is asynchronous; an error is asyncpg's to see."""
         transport, kept, at, size = self.transport, b"", 0, len(data)
+        sent = transport.sent
+        if transport.owed == sent.answers and data.startswith(sent.reply):
+            transport.owed, self._held = 0, b""
+            return data[len(sent.reply) :]
         while transport.owed:
             if size - at < 5:
                 break

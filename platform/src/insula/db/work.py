@@ -83,7 +83,7 @@ class Work:
         pool, prelude = self._pool, self._prelude
         connection = await pool.acquire(prelude.role)
         transport = connection.transport
-        transport.arm(prelude.bytes, prelude.answers, once=False)
+        transport.arm(prelude.bind, once=False)
         try:
             result = await getattr(connection.raw, method)(sql, *arguments)
         except asyncpg.PostgresError:
@@ -111,8 +111,9 @@ class Work:
 
     async def execute_many(self, statement: Statement[Any], rows: Iterable[dict[str, Any]]) -> None:
         """Run a statement once per row, pipelined."""
-        connection = await self._in_transaction()
-        await connection.raw.executemany(statement.sql, [statement.arguments(row) for row in rows])
+        if arguments := [statement.arguments(row) for row in rows]:
+            connection = await self._in_transaction()
+            await connection.raw.executemany(statement.sql, arguments)
 
     async def run_script(self, script: str) -> None:
         """Run reviewed SQL (a migration, a binding) as one message. Never text from a request."""
@@ -176,12 +177,12 @@ class Work:
             self._begun = True
             # BEGIN and the binding travel ahead of the first statement, in the same packet.
             prelude = self._prelude
-            connection.transport.arm(prelude.begin, prelude.begin_answers, once=True)
+            connection.transport.arm(prelude.begin, once=True)
         return connection
 
     async def _begin(self, connection: Connection) -> None:
         """Send the waiting BEGIN now (before a statement that asyncpg sends as plain text)."""
-        if connection.transport.prelude is not None:
+        if connection.transport.armed is not None:
             await connection.raw.fetchval("SELECT 1")
 
 
