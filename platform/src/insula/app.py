@@ -25,6 +25,7 @@ from insula.http.gate import Gate
 from insula.http.idempotency import Idempotency
 from insula.http.problem import MEDIA_TYPE, MethodNotAllowed
 from insula.http.redis_line import Address, RedisLine
+from insula.http.reply import Reply
 from insula.http.supplies import supply
 from insula.identity.revocations import Revocations
 from insula.identity.routes import ROUTER as IDENTITY
@@ -126,6 +127,7 @@ def _litestar(
     app = Litestar(
         route_handlers=[supply(router, frozenset(services)) for router in routers],
         state=State(services, deep_copy=False),
+        response_class=Reply,
         middleware=[DefineMiddleware(Authority, rights=rights)],
         exception_handlers={Exception: _answer_problem, 500: _answer_problem},
         lifespan=[lifespan],

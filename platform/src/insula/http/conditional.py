@@ -7,6 +7,7 @@ from litestar import Response
 from litestar.params import HeaderParameter
 
 from insula.http.problem import PreconditionFailed, PreconditionRequired
+from insula.http.reply import Reply
 
 T = TypeVar("T")
 
@@ -56,4 +57,4 @@ def require_match(header: str | None, version: int, *, required: bool = False) -
 
 def versioned(content: T, version: int, status_code: int | None = None) -> Response[T]:
     """An answer that carries its version as a strong ``ETag``."""
-    return Response(content, status_code=status_code, headers={"etag": etag_of(version)})
+    return Reply(content, status_code=status_code, headers={"etag": etag_of(version)})
