@@ -144,6 +144,7 @@ def test_a_hostile_block_is_read_in_bounded_time(block: str) -> None:
         ("---\r\na: 1\r\n---\r\n", "---\r\na: 1\r\ntitle: New\r\n---\r\n"),
         ("---\ntitle: |\n  Old\n  one\na: 1\n---", "---\ntitle: New\na: 1\n---"),
         ("---\n  a: 1\n---\n", "---\n  a: 1\n  title: New\n---\n"),
+        ("---\ntitle:\n- a\n- b\nk: v\n---\n", "---\ntitle: New\nk: v\n---\n"),
         ("---\ntitle: [a,\n  b]\n---\n", "---\ntitle: New\n---\n"),
         ("---\na: [\n---\n", "---\n# a: [\ntitle: New\n---\n"),
         ("---\n{a: 1}\n---\n", "---\n# {a: 1}\ntitle: New\n---\n"),

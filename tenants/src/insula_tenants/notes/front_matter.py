@@ -2,33 +2,27 @@
 
 A file's text is always ``front matter + body``, byte for byte: the front matter is kept as it was
 written (byte order mark, fences, comments, line ends), and only read beside that.
-
-The block is read as a stream of YAML events of which the few known properties are taken. Nothing
-is constructed, so aliases can't multiply and types can't surprise: ``title: 007`` is "007".
 """
 
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Protocol
 
 import msgspec
-import yaml
 
+from insula_tenants.notes.front_matter_yaml import (
+    Entry,
+    FrontMatterError,
+    NotProperties,
+    read_entries,
+)
 from insula_tenants.notes.tags import clean_tag, distinct
 
 FRONT_MATTER_LIMIT = 65_536
 """Characters; a longer block is taken for a part of the body."""
-_DEPTH = 32
-_VALUES_LIMIT = 1_000
 
 _OPEN = re.compile("\ufeff?---[ \t]*(?:\r\n|\n|\r)")
 _CLOSE = re.compile(r"(?:(?<=\n)|(?<=\r))---[ \t]*(?:\r\n|\n|\r|\Z)")
-_NOTHING = {"", "~", "null", "Null", "NULL"}
-
-
-class FrontMatterError(ValueError):
-    """The block can't be read as properties; the message says where and why."""
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -37,28 +31,13 @@ class Block(msgspec.Struct, frozen=True):
     text: str
     start: int
     end: int
-    entries: "tuple[Entry, ...]" = ()
+    entries: tuple[Entry, ...] = ()
     problem: str = ""
     """Why there are no entries."""
 
     @property
     def yaml(self) -> str:
         return self.text[self.start : self.end]
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A property of the block; positions count from the block's start."""
-
-    key: str
-    values: tuple[str, ...]
-    """The scalars in it: one for ``title: x``, none for a null or for what nests deeper."""
-    is_list: bool
-    start: int
-    end: int
-    column: int
-    """Of the value."""
-    multiline: bool
-    """The value is a block list or a block scalar instead of a part of its key's line."""
 
 
 class Properties(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +75,7 @@ def find_block(text: str) -> Block | None:
     problem = ""
     try:
         entries = tuple(read_entries(text[opened.end() : closed.start()]))
-    except _NotProperties:
+    except NotProperties:
         return None
     except FrontMatterError as error:
         problem = str(error)
@@ -141,119 +120,3 @@ def _time(entries: dict[str, Entry], *keys: str) -> datetime | None:
         except (ValueError, OverflowError):
             continue
     return None
-
-
-class _NotProperties(FrontMatterError):
-    """Sound YAML, but not a mapping."""
-
-
-def read_entries(block: str) -> Iterator[Entry]:
-    """The properties of a block in order, keys in lower case.
-
-    Raises:
-        FrontMatterError: it is no YAML mapping, or one that uses aliases or nests absurdly.
-    """
-    try:
-        yield from _mapping(_Events(block))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 2 if error.problem_mark else 1
-        raise FrontMatterError(f"line {line}: {error.problem or error.context}") from error
-    except yaml.YAMLError as error:
-        raise FrontMatterError(" ".join(str(error).split())) from error
-
-
-class _Events:
-    """libyaml's events with a look at the next one; refuses what could cost or surprise."""
-
-    def __init__(self, block: str) -> None:
-        self._events: Iterator[yaml.Event] = yaml.parse(block, Loader=yaml.CBaseLoader)
-        self._depth = 0
-
-    def take(self) -> yaml.Event:
-        event = next(self._events)
-        if isinstance(event, yaml.AliasEvent):
-            raise FrontMatterError(f"{_place(event)}: aliases are not supported")
-        self._depth += isinstance(event, yaml.CollectionStartEvent)
-        self._depth -= isinstance(event, yaml.CollectionEndEvent)
-        if self._depth > _DEPTH:
-            raise FrontMatterError(f"nested more than {_DEPTH} deep")
-        return event
-
-
-def _mapping(events: _Events) -> Iterator[Entry]:
-    events.take()  # start of the stream
-    event = events.take()
-    if isinstance(event, yaml.StreamEndEvent):
-        return
-    top = events.take()
-    if not isinstance(top, yaml.MappingStartEvent):
-        raise _NotProperties("not a list of properties")
-    while not isinstance(key := events.take(), yaml.MappingEndEvent):
-        if not isinstance(key, yaml.ScalarEvent):
-            raise FrontMatterError(f"{_place(key)}: a key that is not a word")
-        yield _entry(key.value.strip().lower(), events)
-    events.take()  # end of the document
-    if not isinstance(events.take(), yaml.StreamEndEvent):
-        raise FrontMatterError("more than one YAML document")
-
-
-def _entry(key: str, events: _Events) -> Entry:
-    value = events.take()
-    start, end = _span(value)
-    if isinstance(value, yaml.ScalarEvent):
-        values, stop = _scalar(value), end.index
-        multiline = value.style in ("|", ">")
-    else:
-        values, stop = _collection(events)
-        multiline = not (isinstance(value, yaml.CollectionStartEvent) and value.flow_style)
-    return Entry(
-        key=key,
-        values=tuple(values) if not isinstance(value, yaml.MappingStartEvent) else (),
-        is_list=isinstance(value, yaml.SequenceStartEvent),
-        start=start.index,
-        end=stop,
-        column=start.column,
-        multiline=multiline,
-    )
-
-
-def _collection(events: _Events) -> tuple[list[str], int]:
-    """The scalars directly in a collection, and where its last sign stands.
-
-    A block's end has no width and lies behind the comments and blank lines that follow it.
-    """
-    values: list[str] = []
-    depth, stop = 1, 0
-    while depth:
-        event = events.take()
-        start, end = _span(event)
-        if isinstance(event, yaml.ScalarEvent):
-            stop = end.index
-            if depth == 1 and len(values) < _VALUES_LIMIT:
-                values += _scalar(event)
-        elif end.index > start.index:
-            stop = end.index
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-    return values, stop
-
-
-class _Mark(Protocol):
-    index: int
-    line: int
-    column: int
-
-
-def _span(event: yaml.Event) -> tuple[_Mark, _Mark]:
-    if event.start_mark is None or event.end_mark is None:
-        raise FrontMatterError("the parser gives no positions")
-    return event.start_mark, event.end_mark
-
-
-def _place(event: yaml.Event) -> str:
-    return f"line {_span(event)[0].line + 2}"
-
-
-def _scalar(event: yaml.ScalarEvent) -> list[str]:
-    nothing = not event.style and event.value in _NOTHING
-    return [] if nothing else [event.value]

@@ -3,13 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from insula_tenants.notes.front_matter import (
-    Block,
-    Entry,
-    FrontMatterError,
-    find_block,
-    read_entries,
-)
+from insula_tenants.notes.front_matter import Block, find_block
+from insula_tenants.notes.front_matter_yaml import Entry, FrontMatterError, read_entries
 
 _PLAIN = re.compile(r"[^\W\d_](?:[\w ./()-]*[\w.)])?")
 _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}
@@ -67,11 +62,15 @@ def _changed(inner: str, key: str, values: list[str], *, as_list: bool, newline:
     if as_list and values and entry.is_list and entry.multiline:
         items = (f"- {_scalar(value)}" for value in values)
         written = f"{newline}{' ' * entry.column}".join(items)
+        return inner[: entry.start] + written + inner[entry.end :]
     return _replaced(inner, entry, written)
 
 
 def _replaced(inner: str, entry: Entry, written: str) -> str:
+    """With ``written``, which fits on one line, as the value."""
     before, old = inner[: entry.start], inner[entry.start : entry.end]
+    if before.rstrip().endswith(":"):  # a block list starts below its key
+        before = before.rstrip() if entry.multiline else before
     kept = old[len(old.rstrip("\r\n")) :]  # a block scalar's span includes its last line break
     space = " " if before.endswith(":") else ""
     return before + space + written + kept + inner[entry.end :]
