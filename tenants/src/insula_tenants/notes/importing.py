@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 from insula.db import Work
+from insula.db.ids import new_id
 
 from insula_tenants.notes import queries, service
 from insula_tenants.notes.content import of_file
@@ -67,12 +68,20 @@ async def _commit_batch(
 async def _import_batch(tx: Work, batch: list[VaultEntry], author_id: UUID) -> list[FileReport]:
     paths = [entry.path for entry in batch if isinstance(entry, VaultNote)]
     stored = {note.path: note for note in await tx.many(queries.LOCK_PATHS, paths=paths)}
-    return [await _import_entry(tx, entry, stored, author_id) for entry in batch]
+    drafts: list[service.Draft] = []
+    reports = [await _import_entry(tx, entry, stored, drafts, author_id) for entry in batch]
+    await service.insert_all(tx, drafts, author_id)
+    return reports
 
 
 async def _import_entry(
-    tx: Work, entry: VaultEntry, stored: dict[str | None, queries.Stored], author_id: UUID
+    tx: Work,
+    entry: VaultEntry,
+    stored: dict[str | None, queries.Stored],
+    drafts: list[service.Draft],
+    author_id: UUID,
 ) -> FileReport:
+    """Report on one file, updating its note; a new one is added to ``drafts``."""
     if isinstance(entry, Skipped):
         return FileReport(entry.path, "skipped", reason=entry.reason)
     if isinstance(entry, Refused):
@@ -82,15 +91,15 @@ async def _import_entry(
         note = await service.replace(tx, known, of_file(entry), author_id)
         outcome = "unchanged" if note.revision == known.revision else "updated"
         return FileReport(entry.path, outcome, note.id, warnings=entry.warnings)
-    note = await service.insert(
-        tx,
-        of_file(entry),
-        author_id,
+    draft = service.Draft(
+        id=new_id(),
+        content=of_file(entry),
         path=entry.path,
         created=entry.created or entry.modified,
         updated=entry.modified,
     )
-    return FileReport(entry.path, "created", note.id, warnings=entry.warnings)
+    drafts.append(draft)
+    return FileReport(entry.path, "created", draft.id, warnings=entry.warnings)
 
 
 def summarise(reports: list[FileReport]) -> ImportReport:

@@ -3,10 +3,11 @@
 import hashlib
 import secrets
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
+import msgspec
 from insula.db import RowNotFound, Statement, Work
 from insula.db.ids import new_id
 from insula.http.conditional import require_match
@@ -39,27 +40,40 @@ async def create(tx: Work, new: NoteCreate, author_id: UUID) -> Note:
     return await insert(tx, content, author_id)
 
 
-async def insert(
-    tx: Work,
-    content: Content,
-    author_id: UUID,
-    *,
-    path: str | None = None,
-    created: datetime | None = None,
-    updated: datetime | None = None,
-) -> Note:
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A note that is about to be stored."""
+
+    id: UUID
+    content: Content
+    path: str | None = None
+    created: datetime | None = None
+    updated: datetime | None = None
+
+    def row(self, author_id: UUID) -> dict[str, Any]:
+        return self.content.columns() | {
+            "id": self.id,
+            "author_id": author_id,
+            "path": self.path,
+            "created": self.created,
+            "updated": self.updated,
+        }
+
+
+async def insert(tx: Work, content: Content, author_id: UUID) -> Note:
     """Store a new note with its links and first revision."""
-    note = await tx.one(
-        queries.INSERT,
-        id=new_id(),
-        author_id=author_id,
-        path=path,
-        created=created,
-        updated=updated,
-        **content.columns(),
-    )
+    draft = Draft(id=new_id(), content=content)
+    note = await tx.one(queries.INSERT, **draft.row(author_id))
     await _record(tx, note, content, author_id)
     return note
+
+
+async def insert_all(tx: Work, drafts: list[Draft], author_id: UUID) -> None:
+    """Store many new notes, in three round trips."""
+    await tx.execute_many(queries.INSERT, [draft.row(author_id) for draft in drafts])
+    links = [row for draft in drafts for row in draft.content.link_rows(draft.id, draft.path)]
+    await tx.execute_many(queries.INSERT_LINK, links)
+    revisions = [_revision(draft.id, 1, draft.content, author_id) for draft in drafts]
+    await tx.execute_many(queries.INSERT_REVISION, revisions)
 
 
 async def update(
@@ -109,15 +123,19 @@ async def replace(tx: Work, stored: queries.Stored, content: Content, author_id:
 async def _record(tx: Work, note: Note, content: Content, author_id: UUID) -> None:
     if rows := content.link_rows(note.id, note.path):
         await tx.execute_many(queries.INSERT_LINK, rows)
-    await tx.execute(
-        queries.INSERT_REVISION,
-        note_id=note.id,
-        revision=note.revision,
-        author_id=author_id,
-        title=content.title,
-        body=content.body,
-        front_matter=content.front_matter,
-    )
+    revision = _revision(note.id, note.revision, content, author_id)
+    await tx.execute(queries.INSERT_REVISION, **revision)
+
+
+def _revision(note_id: UUID, number: int, content: Content, author_id: UUID) -> dict[str, Any]:
+    return {
+        "note_id": note_id,
+        "revision": number,
+        "author_id": author_id,
+        "title": content.title,
+        "body": content.body,
+        "front_matter": content.front_matter,
+    }
 
 
 # Trash

@@ -21,6 +21,7 @@ h1, h2, h3 {{ line-height: 1.25; }}
 pre {{ overflow-x: auto; padding: .75rem; border: 1px solid #8884; border-radius: .4rem; }}
 table {{ border-collapse: collapse; }} th, td {{ border: 1px solid #8886; padding: .3rem .6rem; }}
 blockquote {{ margin-left: 0; padding-left: 1rem; border-left: .25rem solid #8886; }}
+li:has(> input) {{ list-style: none; margin-left: -1.4rem; }}
 footer {{ margin-top: 3rem; color: #777; font-size: .85rem; }}
 </style></head>
 <body><main>{heading}{html}</main>
