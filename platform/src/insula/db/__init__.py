@@ -10,7 +10,7 @@ A statement whose shape varies (a PATCH of some columns) is a function under ``f
 that returns a :class:`Statement`, so that each shape is compiled once.
 """
 
-from insula.db.statement import Statement, StatementError
+from insula.db.statement import Statement, StatementError, binds
 from insula.db.tables import CatalogueTable, TenantTable
 from insula.db.work import Database, RowNotFound, Work
 
@@ -22,4 +22,5 @@ __all__ = [
     "StatementError",
     "TenantTable",
     "Work",
+    "binds",
 ]

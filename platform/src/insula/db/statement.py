@@ -5,6 +5,7 @@ from types import NoneType
 from typing import Any, Generic, TypeVar, overload
 
 import msgspec
+from sqlalchemy import BindParameter, bindparam
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -82,3 +83,8 @@ class Statement(Generic[T]):
         if self.single:
             return record[0]  # type: ignore[no-any-return]
         return self.construct(*record)  # type: ignore[no-any-return]
+
+
+def binds(*names: str) -> dict[str, BindParameter[Any]]:
+    """Placeholders named like the columns that they fill: ``.values(**binds("id", "name"))``."""
+    return {name: bindparam(name) for name in names}

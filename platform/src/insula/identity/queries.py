@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import bindparam, func, insert, literal_column, select, update
 
-from insula.db import Statement
+from insula.db import Statement, binds
 from insula.identity.schemas import User
 from insula.identity.tables import RefreshToken, SessionRow, UserRow
 
@@ -73,11 +73,7 @@ FIRST_OWNER = Statement(
 INSERT_USER = Statement(
     insert(UserRow)
     .values(
-        id=bindparam("id"),
-        email=bindparam("email"),
-        name=bindparam("name"),
-        role=bindparam("role"),
-        password_hash=bindparam("password_hash"),
+        **binds("id", "email", "name", "role", "password_hash"),
     )
     .returning(*USER_COLUMNS),
     User,
@@ -99,12 +95,7 @@ def update_user(columns: tuple[str, ...]) -> Statement[User]:
 
 INSERT_SESSION = Statement(
     insert(SessionRow).values(
-        id=bindparam("id"),
-        user_id=bindparam("user_id"),
-        method=bindparam("method"),
-        user_agent=bindparam("user_agent"),
-        address=bindparam("address"),
-        expires_at=bindparam("expires_at"),
+        **binds("id", "user_id", "method", "user_agent", "address", "expires_at"),
     )
 )
 INSERT_REFRESH = Statement(

@@ -10,7 +10,7 @@ import asyncpg
 from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from insula.db import Statement, Work
+from insula.db import Statement, Work, binds
 from insula.db.ids import new_id
 from insula.db.wire import Prelude
 from insula.module import Module
@@ -26,10 +26,7 @@ CATALOGUE_PRELUDE = Prelude(PROVISIONER, "ctl")
 _INSERT = Statement(
     insert(TenantRow)
     .values(
-        id=bindparam("id"),
-        slug=bindparam("slug"),
-        name=bindparam("name"),
-        bucket=bindparam("bucket"),
+        **binds("id", "slug", "name", "bucket"),
     )
     .returning(TenantRow.number),
     int,
@@ -48,10 +45,7 @@ _SET_STATUS = Statement(
 )
 _DELETE = Statement(delete(TenantRow).where(TenantRow.id == bindparam("tenant_id")))
 _RECORD = upsert(TenantModule).values(
-    tenant_id=bindparam("tenant_id"),
-    module=bindparam("module"),
-    version=bindparam("version"),
-    enabled=bindparam("enabled"),
+    **binds("tenant_id", "module", "version", "enabled"),
 )
 _SET_MODULE = Statement(
     _RECORD.on_conflict_do_update(

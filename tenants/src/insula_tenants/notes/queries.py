@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from insula.db import Statement
+from insula.db import Statement, binds
 from insula.http.listing import Listing
 from sqlalchemy import (
     Text,
@@ -101,16 +101,18 @@ LOCK_PATHS = Statement(
 INSERT = Statement(
     insert(Note)
     .values(
-        id=bindparam("id"),
-        author_id=bindparam("author_id"),
-        title=bindparam("title"),
-        body=bindparam("body"),
-        front_matter=bindparam("front_matter"),
-        path=bindparam("path"),
-        heading=bindparam("heading"),
-        html=bindparam("html"),
-        tags=bindparam("tags"),
-        keys=bindparam("keys"),
+        **binds(
+            "id",
+            "author_id",
+            "title",
+            "body",
+            "front_matter",
+            "path",
+            "heading",
+            "html",
+            "tags",
+            "keys",
+        ),
         created_at=func.coalesce(bindparam("created"), func.now()),
         updated_at=func.coalesce(bindparam("updated"), func.now()),
     )
@@ -121,13 +123,7 @@ UPDATE = Statement(
     update(Note)
     .where(Note.id == bindparam("note_id"))
     .values(
-        title=bindparam("title"),
-        body=bindparam("body"),
-        front_matter=bindparam("front_matter"),
-        heading=bindparam("heading"),
-        html=bindparam("html"),
-        tags=bindparam("tags"),
-        keys=bindparam("keys"),
+        **binds("title", "body", "front_matter", "heading", "html", "tags", "keys"),
         revision=Note.revision + 1,
         updated_at=func.now(),
     )
@@ -165,14 +161,7 @@ COUNT = Statement(select(func.count()).select_from(Note).where(_LIVE), int)
 
 INSERT_LINK = Statement(
     insert(NoteLink).values(
-        note_id=bindparam("note_id"),
-        number=bindparam("number"),
-        key=bindparam("key"),
-        kind=bindparam("kind"),
-        target=bindparam("target"),
-        heading=bindparam("heading"),
-        text=bindparam("text"),
-        line=bindparam("line"),
+        **binds("note_id", "number", "key", "kind", "target", "heading", "text", "line"),
     )
 )
 DELETE_LINKS = Statement(delete(NoteLink).where(NoteLink.note_id == bindparam("note_id")))
@@ -229,12 +218,7 @@ LINKS = Statement(
 
 INSERT_REVISION = Statement(
     insert(NoteRevision).values(
-        note_id=bindparam("note_id"),
-        revision=bindparam("revision"),
-        author_id=bindparam("author_id"),
-        title=bindparam("title"),
-        body=bindparam("body"),
-        front_matter=bindparam("front_matter"),
+        **binds("note_id", "revision", "author_id", "title", "body", "front_matter"),
     )
 )
 _OF_LIVE = (NoteRevision.note_id == bindparam("id"), _LIVE)
@@ -266,11 +250,7 @@ GET_REVISION = Statement(
 
 INSERT_SHARE = Statement(
     insert(NoteShare).values(
-        id=bindparam("id"),
-        note_id=bindparam("note_id"),
-        digest=bindparam("digest"),
-        created_by=bindparam("created_by"),
-        expires_at=bindparam("expires_at"),
+        **binds("id", "note_id", "digest", "created_by", "expires_at"),
     )
 )
 LIST_SHARES = Statement(
