@@ -8,8 +8,7 @@ from typing import Any
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
-from litestar.middleware import DefineMiddleware
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Middleware
 
 from insula import health
 from insula.access import CORE_SCOPES, Rights
@@ -18,6 +17,7 @@ from insula.db.pool import Pool
 from insula.http.admission import SCRIPT
 from insula.http.allow import AllowedMethods
 from insula.http.authority import Authority
+from insula.http.direct import Direct
 from insula.http.drain import Drain
 from insula.http.errors import RETRYABLE, to_problem
 from insula.http.exchange import exchange_of
@@ -128,7 +128,7 @@ def _litestar(
         route_handlers=[supply(router, frozenset(services)) for router in routers],
         state=State(services, deep_copy=False),
         response_class=Reply,
-        middleware=[DefineMiddleware(Authority, rights=rights)],
+        middleware=[_guarded(rights)],
         exception_handlers={Exception: _answer_problem, 500: _answer_problem},
         lifespan=[lifespan],
         openapi_config=None,
@@ -136,6 +136,15 @@ def _litestar(
     )
     app.state.allowed = AllowedMethods(app)
     return app
+
+
+def _guarded(rights: Rights) -> Middleware:
+    """The way to every handler: first its right, then the handler itself."""
+
+    def around(app: ASGIApp) -> ASGIApp:
+        return Authority(Direct(app), rights)
+
+    return around
 
 
 def _answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
