@@ -18,11 +18,13 @@ from insula.http.admission import SCRIPT
 from insula.http.allow import AllowedMethods
 from insula.http.authority import Authority
 from insula.http.direct import Direct
+from insula.http.docs import documentation
 from insula.http.drain import Drain
 from insula.http.errors import RETRYABLE, to_problem
 from insula.http.exchange import exchange_of
 from insula.http.gate import Gate
 from insula.http.idempotency import Idempotency
+from insula.http.openapi import Tag
 from insula.http.problem import MEDIA_TYPE, MethodNotAllowed
 from insula.http.redis_line import Address, RedisLine
 from insula.http.reply import Reply
@@ -123,7 +125,14 @@ def freeze_collector() -> None:
 def _litestar(
     modules: dict[str, Module], services: dict[str, Any], rights: Rights, lifespan: Any
 ) -> Litestar:
-    routers = [health.ROUTER, IDENTITY, TENANCY, *(module.router for module in modules.values())]
+    tags = [Tag(module.title, module.summary) for module in modules.values()]
+    routers = [
+        health.ROUTER,
+        IDENTITY,
+        TENANCY,
+        *(module.router for module in modules.values()),
+        documentation(tags, rights.scopes.values()),
+    ]
     app = Litestar(
         route_handlers=[supply(router, frozenset(services)) for router in routers],
         state=State(services, deep_copy=False),

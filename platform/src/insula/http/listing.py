@@ -23,12 +23,13 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, Generic, TypeVar, cast
+from typing import Annotated, Any, Generic, TypeVar, cast
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 import msgspec
 from litestar import Request
+from msgspec import Meta
 from sqlalchemy import Boolean, ColumnElement, Integer, bindparam, func, tuple_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
@@ -57,8 +58,10 @@ class Page(msgspec.Struct, Generic[T]):
     """Some of the items of a list, and the cursors of the pages beside it."""
 
     items: list[T]
-    next: str | None = None
-    prev: str | None = None
+    next: Annotated[str, Meta(examples=["lKpjcmVhdGVkX2F0wg"])] | None = None
+    """The `cursor` of the following page; null on the last one."""
+    prev: Annotated[str, Meta(examples=["lKpjcmVhdGVkX2F0ww"])] | None = None
+    """The `cursor` of the page before; null on the first one."""
 
 
 class Filter(msgspec.Struct, frozen=True):

@@ -12,6 +12,8 @@ Email = Annotated[str, Meta(min_length=3, max_length=254, examples=["ada@example
 Password = Annotated[str, Meta(min_length=1, max_length=1024, examples=["correct horse battery"])]
 Role = Literal["owner", "admin", "member", "customer"]
 Status = Literal["active", "disabled"]
+AccessToken = Annotated[str, Meta(examples=["eyJhbGciOiJFZDI1NTE5IiwidHlwIjoiYXQrand0In0.…"])]
+RefreshToken = Annotated[str, Meta(examples=["Ls3nFv4T…"])]
 
 
 class Strict(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -37,16 +39,17 @@ class UserUpdate(Strict):
 
 
 class RefreshRequest(Strict):
-    refresh_token: Annotated[str, Meta(min_length=1, max_length=512)]
+    refresh_token: Annotated[RefreshToken, Meta(min_length=1, max_length=512)]
 
 
 class User(msgspec.Struct):
     id: UUID
-    email: str
-    name: str
-    role: str
-    status: str
+    email: Annotated[str, Meta(examples=["ada@example.com"])]
+    name: Annotated[str, Meta(examples=["Ada Lovelace"])]
+    role: Annotated[str, Meta(examples=["member"])]
+    status: Status
     version: int
+    """Counts the changes; the `ETag`."""
     created_at: datetime
     updated_at: datetime
 
@@ -54,18 +57,20 @@ class User(msgspec.Struct):
 class Tokens(msgspec.Struct):
     """RFC 6749, section 5.1."""
 
-    access_token: str
-    refresh_token: str
-    expires_in: int
+    access_token: AccessToken
+    refresh_token: RefreshToken
+    """Good for one refresh."""
+    expires_in: Annotated[int, Meta(examples=[900])]
     """Seconds until the access token expires."""
     token_type: str = "Bearer"
 
 
 class MeTenant(msgspec.Struct):
     id: UUID
-    slug: str
-    name: str
-    modules: list[str]
+    slug: Annotated[str, Meta(examples=["acme"])]
+    name: Annotated[str, Meta(examples=["Acme"])]
+    modules: Annotated[list[str], Meta(examples=[["notes"]])]
+    """Those that are on."""
 
 
 class Me(msgspec.Struct):
@@ -73,5 +78,5 @@ class Me(msgspec.Struct):
 
     user: User
     tenant: MeTenant
-    scopes: list[str]
+    scopes: Annotated[list[str], Meta(examples=[["notes:read", "users:read"]])]
     session_id: UUID

@@ -12,7 +12,12 @@ from insula.module import Module
 from insula.settings import Settings
 from insula.tenancy import provisioning
 from insula.tenancy.epochs import publish_epoch
-from insula.tenancy.errors import ModuleNotInstalled
+from insula.tenancy.errors import (
+    ModuleNeeded,
+    ModuleNeedsOthers,
+    ModuleNotInstalled,
+    SlugTaken,
+)
 from insula.tenancy.provisioning import CATALOGUE_PRELUDE
 from insula.tenancy.schemas import ModuleView, SignedUp, SignUp, TenantView
 from insula.tenancy.signup import sign_up
@@ -21,7 +26,7 @@ from insula.tenancy.tenant import Tenant
 Modules = dict[str, Module]
 
 
-@post("/tenants", right=PUBLIC, tenantless=True)
+@post("/tenants", right=PUBLIC, tenantless=True, problems=(SlugTaken,))
 async def create_tenant(
     data: SignUp, tx: Work, exchange: Exchange, sessions: Sessions, settings: Settings
 ) -> SignedUp:
@@ -42,7 +47,11 @@ async def list_modules(tenant: Tenant, modules: Modules) -> list[ModuleView]:
     return [_view(module, tenant.modules) for module in modules.values()]
 
 
-@put("/modules/{name:str}", right="modules:write")
+@put(
+    "/modules/{name:str}",
+    right="modules:write",
+    problems=(ModuleNotInstalled, ModuleNeedsOthers),
+)
 async def enable_module(
     name: str, tenant: Tenant, modules: Modules, catalogue: Database, redis: RedisLine
 ) -> ModuleView:
@@ -54,7 +63,11 @@ async def enable_module(
     return _view(module, tenant.modules | {name})
 
 
-@delete("/modules/{name:str}", right="modules:write")
+@delete(
+    "/modules/{name:str}",
+    right="modules:write",
+    problems=(ModuleNotInstalled, ModuleNeeded),
+)
 async def disable_module(
     name: str, tenant: Tenant, modules: Modules, catalogue: Database, redis: RedisLine
 ) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from insula.http.problem import FieldError, InvalidInput
-from insula.identity.schemas import Email, Name, Password, Strict
+from insula.identity.schemas import AccessToken, Email, Name, Password, RefreshToken, Strict
 
 RESERVED_SLUGS = frozenset(
     [
@@ -71,29 +71,34 @@ class SignUp(Strict):
 
 class TenantView(msgspec.Struct):
     id: UUID
-    slug: str
-    name: str
-    status: str
+    slug: Annotated[str, Meta(examples=["acme"])]
+    name: Annotated[str, Meta(examples=["Acme"])]
+    status: Annotated[str, Meta(examples=["active"])]
     modules: list[str]
+    """Those that are on."""
 
 
 class SignedUp(msgspec.Struct):
     """The new tenant, and its owner signed in."""
 
     tenant: TenantView
-    access_token: str
-    refresh_token: str
-    expires_in: int
+    access_token: AccessToken
+    refresh_token: RefreshToken
+    expires_in: Annotated[int, Meta(examples=[900])]
+    """Seconds until the access token expires."""
     token_type: str = "Bearer"
 
 
 class ModuleView(msgspec.Struct):
-    name: str
-    title: str
-    summary: str
+    name: Annotated[str, Meta(examples=["notes"])]
+    """One word: its address is `/api/v1/<name>`."""
+    title: Annotated[str, Meta(examples=["Notes"])]
+    summary: Annotated[str, Meta(examples=["Markdown notes with tags and history."])]
     enabled: bool
-    needs: list[str]
-    scopes: list[str]
+    needs: Annotated[list[str], Meta(examples=[[]])]
+    """Modules that have to be on before this one."""
+    scopes: Annotated[list[str], Meta(examples=[["notes:read", "notes:write"]])]
+    """What roles can be allowed to do with it."""
 
 
 class TenantLine(msgspec.Struct):

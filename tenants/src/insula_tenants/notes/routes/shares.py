@@ -50,7 +50,7 @@ async def withdraw_share(note_id: UUID, share_id: UUID, tx: Work) -> None:
     await service.unshare(tx, note_id, share_id)
 
 
-@get("/shared/{token:str}", right=PUBLIC)
+@get("/shared/{token:str}", right=PUBLIC, produces=("text/html",))
 async def read_shared(
     token: Token, request: Request[Any, Any, Any], tx: Work
 ) -> Response[SharedNote] | Response[str]:

@@ -10,6 +10,7 @@ from litestar import Response, get, patch
 from litestar.params import PathParameter
 
 from insula_tenants.notes import service
+from insula_tenants.notes.errors import NoSuchTask
 from insula_tenants.notes.permissions import READ, WRITE
 from insula_tenants.notes.schemas import Note, TaskList, TaskUpdate
 
@@ -23,7 +24,7 @@ async def list_note_tasks(note_id: UUID, tx: Work) -> Response[TaskList]:
     return versioned(listed, listed.revision)
 
 
-@patch("/{note_id:uuid}/tasks/{number:int}", right=WRITE)
+@patch("/{note_id:uuid}/tasks/{number:int}", right=WRITE, problems=(NoSuchTask,))
 async def update_note_task(
     note_id: UUID,
     number: Number,

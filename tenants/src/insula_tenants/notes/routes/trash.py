@@ -9,6 +9,7 @@ from insula.http.listing import Page
 from litestar import Request, Response, delete, get, post
 
 from insula_tenants.notes import queries, service
+from insula_tenants.notes.errors import PathTaken
 from insula_tenants.notes.permissions import READ, WRITE
 from insula_tenants.notes.schemas import Note, TrashLine
 
@@ -19,7 +20,7 @@ async def list_trash(request: Request[Any, Any, Any], tx: Work) -> Page[TrashLin
     return await queries.TRASH.page(tx, request)
 
 
-@post("/trash/{note_id:uuid}/restore", right=WRITE, status_code=200)
+@post("/trash/{note_id:uuid}/restore", right=WRITE, status_code=200, problems=(PathTaken,))
 async def restore_note(note_id: UUID, tx: Work) -> Response[Note]:
     """Take a note out of the trash, with its history and links."""
     note = await service.restore(tx, note_id)

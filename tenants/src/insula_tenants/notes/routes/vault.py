@@ -26,7 +26,15 @@ _TYPES = ("application/zip", "application/x-zip-compressed", "application/octet-
 _LINES = "application/x-ndjson"
 
 
-@post("/import", right=WRITE, status_code=200, body_limit=ARCHIVE_LIMIT, body_types=_TYPES)
+@post(
+    "/import",
+    right=WRITE,
+    status_code=200,
+    body_limit=ARCHIVE_LIMIT,
+    consumes=_TYPES,
+    produces=(_LINES,),
+    problems=(VaultUnreadable,),
+)
 async def import_notes(
     request: Request[Any, Any, Any], caller: Caller, tenant: Tenant, database: Database
 ) -> Response[ImportReport] | Stream:

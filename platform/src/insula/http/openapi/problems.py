@@ -1,0 +1,155 @@
+"""The answers that say no: which kinds of problem each operation can meet."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, Final
+
+from insula.http.idempotency import KeyInFlight, KeyReused
+from insula.http.openapi.endpoints import Endpoint
+from insula.http.openapi.schemas import Schema, plain_text
+from insula.http.problem import (
+    KINDS,
+    MEDIA_TYPE,
+    TYPE_BASE,
+    BadRequest,
+    ContentTooLarge,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    PreconditionFailed,
+    Problem,
+    TokenExpired,
+    TooManyRequests,
+    Unauthenticated,
+    Unavailable,
+    UnsupportedMediaType,
+    WrongTenant,
+)
+from insula.tenancy.errors import (
+    ModuleDisabled,
+    TenantNotFound,
+    TenantRequired,
+    TenantSuspended,
+)
+
+SCHEMA: Final = {"$ref": "#/components/schemas/ProblemDocument"}
+
+Kinds = tuple[type[Problem], ...]
+
+# The usual sets have a name under components/responses; others are spelled out where they occur.
+_SHARED: Final[dict[Kinds, str]] = {
+    (BadRequest,): "Unreadable",
+    (BadRequest, TenantRequired): "UnreadableOrTenantless",
+    (BadRequest, InvalidInput): "BadInput",
+    (BadRequest, TenantRequired, InvalidInput): "BadInputOrTenantless",
+    (TokenExpired,): "TokenExpired",
+    (TokenExpired, Unauthenticated): "Unauthenticated",
+    (WrongTenant, TenantSuspended): "WrongTenant",
+    (WrongTenant, TenantSuspended, Forbidden): "Forbidden",
+    (TenantNotFound,): "TenantNotFound",
+    (TenantNotFound, NotFound): "NotFound",
+    (TenantNotFound, ModuleDisabled): "ModuleDisabled",
+    (TenantNotFound, NotFound, ModuleDisabled): "NotFoundOrModuleDisabled",
+    (KeyInFlight,): "InFlight",
+    (PreconditionFailed,): "PreconditionFailed",
+    (ContentTooLarge,): "ContentTooLarge",
+    (UnsupportedMediaType,): "UnsupportedMediaType",
+    (KeyReused,): "KeyReused",
+    (TooManyRequests,): "TooManyRequests",
+    (Unavailable,): "Unavailable",
+}
+_HEADERS: Final[dict[int, tuple[str, ...]]] = {
+    401: ("WWW-Authenticate",),
+    409: ("Retry-After",),
+    412: ("ETag",),
+    428: ("ETag",),
+    429: ("Retry-After",),
+    503: ("Retry-After",),
+}
+
+
+def problems_of(endpoint: Endpoint) -> dict[int, Schema]:
+    """The problem answers of an operation, by status."""
+    by_status: dict[int, dict[type[Problem], None]] = defaultdict(dict)
+    for kind in (*_expected(endpoint), *endpoint.problems):
+        by_status[kind.status][kind] = None
+    return {status: _response(tuple(kinds)) for status, kinds in sorted(by_status.items())}
+
+
+def _expected(endpoint: Endpoint) -> Iterator[type[Problem]]:
+    """What the edge says on the handler's behalf."""
+    yield BadRequest
+    if endpoint.is_behind_gate:
+        yield from _of_gate(endpoint)
+    if endpoint.body is not None or endpoint.listing is not None or any(endpoint.parameters()):
+        yield InvalidInput
+    if endpoint.route.path_parameters:
+        yield NotFound
+    if endpoint.module is not None:
+        yield ModuleDisabled
+    if endpoint.takes_header("If-Match"):
+        yield PreconditionFailed
+
+
+def _of_gate(endpoint: Endpoint) -> Iterator[type[Problem]]:
+    if endpoint.is_public and not endpoint.is_tenantless:
+        yield TenantRequired
+    yield TokenExpired
+    if not endpoint.is_public:
+        yield Unauthenticated
+    yield from (WrongTenant, TenantSuspended)
+    if endpoint.scope is not None:
+        yield Forbidden
+    yield from (TenantNotFound, TooManyRequests, Unavailable)
+    if not endpoint.is_safe:
+        yield from (ContentTooLarge, UnsupportedMediaType)
+    if endpoint.method == "POST":
+        yield from (KeyInFlight, KeyReused)
+
+
+def _response(kinds: Kinds) -> Schema:
+    name = _SHARED.get(kinds)
+    return _spelled_out(kinds) if name is None else {"$ref": f"#/components/responses/{name}"}
+
+
+def shared_responses() -> dict[str, Schema]:
+    """What goes under ``components/responses``."""
+    return {name: _spelled_out(kinds) for kinds, name in _SHARED.items()}
+
+
+def _spelled_out(kinds: Kinds) -> Schema:
+    examples = {kind.slug: {"$ref": f"#/components/examples/{kind.slug}"} for kind in kinds}
+    headers = ("Insula-Trace-Id", *_HEADERS.get(kinds[0].status, ()))
+    return {
+        "description": "\n".join(f"- `{kind.slug}`: {kind.title}." for kind in kinds)
+        if len(kinds) > 1
+        else f"{kinds[0].title} (`{kinds[0].slug}`).",
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers},
+        "content": {MEDIA_TYPE: {"schema": SCHEMA, "examples": examples}},
+    }
+
+
+def examples() -> dict[str, Schema]:
+    """An example of every kind of problem that there is."""
+    return {
+        slug: {
+            "summary": kind.title,
+            "description": plain_text(kind.__doc__ or ""),
+            "value": document_of(kind),
+        }
+        for slug, kind in sorted(KINDS.items())
+    }
+
+
+def document_of(kind: type[Problem]) -> dict[str, Any]:
+    """A problem document of this kind, as an example."""
+    document: dict[str, Any] = {
+        "type": TYPE_BASE + kind.slug,
+        "title": kind.title,
+        "status": kind.status,
+        "instance": "/api/v1/users",
+        "trace_id": "0af7651916cd43dd8448eb211c80319c",
+    }
+    if kind is InvalidInput:
+        document["errors"] = [{"pointer": "/email", "detail": "Expected `str`, got `int`"}]
+    return document
