@@ -8,7 +8,7 @@ from typing import Any, Union, get_args, get_origin
 
 from litestar import Litestar, Response
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import ParameterKwarg
+from litestar.params import HeaderParameter, ParameterKwarg
 from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 
@@ -106,10 +106,16 @@ class Endpoint:
     def takes_header(self, header: str) -> bool:
         """Whether an argument is filled from this request header."""
         return any(
-            isinstance(field.kwarg_definition, ParameterKwarg)
-            and (field.kwarg_definition.header or "").lower() == header.lower()
+            header_of(field.kwarg_definition).lower() == header.lower()
             for _, field in self.parameters()
         )
+
+
+def header_of(kwarg: Any) -> str:
+    """The request header that fills an argument; empty if none does."""
+    if isinstance(kwarg, HeaderParameter):
+        return kwarg.name or ""
+    return (kwarg.header or "") if isinstance(kwarg, ParameterKwarg) else ""
 
 
 def endpoints(app: Litestar) -> list[Endpoint]:

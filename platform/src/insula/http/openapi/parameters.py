@@ -6,7 +6,7 @@ from litestar.params import ParameterKwarg
 from litestar.typing import FieldDefinition
 
 from insula.http.listing import DEFAULT_LIMIT, MAX_LIMIT, Listing
-from insula.http.openapi.endpoints import Endpoint
+from insula.http.openapi.endpoints import Endpoint, header_of
 from insula.http.openapi.schemas import Schema, Schemas
 
 SHARED: Final[dict[str, Schema]] = {
@@ -109,9 +109,9 @@ def _argument(name: str, field: FieldDefinition, schemas: Schemas) -> Schema:
     kwarg = field.kwarg_definition
     place, key = "query", name
     if isinstance(kwarg, ParameterKwarg):
-        if (kwarg.header or "").lower() == "if-match":
+        if header_of(kwarg).lower() == "if-match":
             return ref("IfMatch")
-        places = {"header": kwarg.header, "cookie": kwarg.cookie, "query": kwarg.query}
+        places = {"header": header_of(kwarg), "cookie": kwarg.cookie, "query": kwarg.query}
         place, key = next(
             ((where, alias) for where, alias in places.items() if alias), ("query", name)
         )
