@@ -1,6 +1,7 @@
 """Reading a request body, and refusing what no JSON parser should have to see."""
 
 import re
+from itertools import accumulate
 from typing import cast
 
 from litestar.types import Receive
@@ -60,19 +61,15 @@ def check_json(body: bytes) -> None:
         raise InvalidInput(errors=(FieldError("", "The character U+0000 is not allowed."),))
 
 
-_BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+# A string that is never closed ends with the body: were it no match, every quote in it would be
+# tried as the start of another one, which takes hours for a few megabytes of \\".
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")  # one up, or as a signed byte one down
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def _depth(body: bytes) -> int:
-    """How deep the brackets outside strings go; counts as far as the JSON is well formed."""
-    depth = deepest = 0
-    for match in _BRACKETS.finditer(body):
-        token = match[0]
-        if token in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-            if deepest > MAX_DEPTH:
-                break
-        elif token in b"]}":
-            depth -= 1
-    return deepest
+    """How deep the brackets outside strings nest. In C throughout: going from bracket to bracket
+    in Python keeps the event loop for two seconds when there are millions of them."""
+    steps = _STRING.sub(b"", body).translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(memoryview(steps).cast("b")), default=0)
