@@ -1,8 +1,11 @@
 """What a hostile user, an unlucky crash or a busy replica must not break."""
 
+import secrets
 import time
 
+import httpx
 import pytest
+from fixtures.installation import Installation
 from insula.http.body import MAX_DEPTH, check_json
 from insula.http.problem import BadRequest
 
@@ -31,3 +34,13 @@ def test_depth_counts_brackets_outside_strings_only() -> None:
     check_json(deepest)
     with pytest.raises(BadRequest):
         check_json(b"[" + deepest + b"]")
+
+
+def test_metrics_do_not_grow_with_methods_that_clients_make_up(installation: Installation) -> None:
+    made_up = [f"X{secrets.token_hex(4).upper()}" for _ in range(3)]
+    for method in made_up:
+        httpx.request(method, installation.url + "/api/v1/me")
+    port = installation.environ["INSULA_METRICS_PORT"]
+    metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    assert 'method="other"' in metrics
+    assert not [method for method in made_up if method in metrics]

@@ -14,11 +14,15 @@ LIMITED = Counter("insula_http_limited_total", "Requests refused by a rate limit
 REDIS_DOWN = Counter("insula_redis_down_total", "Requests admitted without asking Redis")
 IN_FLIGHT = Gauge("insula_http_in_flight", "Requests being served", multiprocess_mode="livesum")
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _children: dict[tuple[str, str, int], Histogram] = {}
 
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:
-    """Count a request. ``route`` is a template, so that the label's values are bounded."""
+    """Count a request. Labels are bounded: ``route`` is a template, and a method that a client
+    made up is ``other``. A new label costs a series for good."""
+    if method not in _METHODS:
+        method = "other"
     key = (method, route, status)
     child = _children.get(key)
     if child is None:
