@@ -47,6 +47,14 @@ def test_every_fault_of_the_form_is_told_at_once(installation: Installation) -> 
     assert pointers == {"/slug", "/owner/email", "/owner/password"}
 
 
+def test_somebody_signed_in_may_sign_up_another_tenant(acme: TestTenant) -> None:
+    form, headers = _form(_slug()), {"Idempotency-Key": secrets.token_hex(8)}
+    answer = acme.http.post("/api/v1/tenants", json=form, headers=headers)
+    assert answer.status_code == 201
+    again = acme.http.post("/api/v1/tenants", json=form, headers=headers)
+    assert again.json() == answer.json()
+
+
 def test_a_taken_slug_is_a_conflict(installation: Installation, acme: TestTenant) -> None:
     answer = httpx.post(f"{installation.url}/api/v1/tenants", json=_form(acme.slug))
     assert answer.status_code == 409

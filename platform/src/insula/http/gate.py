@@ -295,12 +295,12 @@ class Gate:
 
     def _work(self, exchange: Exchange) -> Any:
         writes = exchange.method not in _SAFE
+        if exchange.path == SIGN_UP:  # also for somebody who is signed in to another tenant
+            return self._catalogue.work(0, CATALOGUE_PRELUDE, writes=writes)
         if exchange.tenant is not None:
             return self._tenants.work(
                 exchange.tenant.bucket, exchange.tenant.prelude, writes=writes
             )
-        if exchange.path == SIGN_UP:
-            return self._catalogue.work(0, CATALOGUE_PRELUDE, writes=writes)
         return None
 
     async def _claim(self, exchange: Exchange, answer: Answer) -> str:
