@@ -147,7 +147,7 @@ class Operations:
         schema = self._schemas.of(answer)
         if endpoint.listing is not None:
             schema = self._page(answer, schema)
-        others = {other: {} for other in endpoint.produces}
+        others: Schema = {other: {} for other in endpoint.produces}
         return {media_type: {"schema": schema}, **others}
 
     def _page(self, answer: Any, schema: Schema) -> Schema:

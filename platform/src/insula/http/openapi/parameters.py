@@ -5,7 +5,8 @@ from typing import Any, Final
 from litestar.params import ParameterKwarg
 from litestar.typing import FieldDefinition
 
-from insula.http.listing import DEFAULT_LIMIT, MAX_LIMIT, Listing
+from insula.http.list_query import DEFAULT_LIMIT, MAX_LIMIT
+from insula.http.listing import Listing
 from insula.http.openapi.endpoints import Endpoint, header_of
 from insula.http.openapi.schemas import Schema, Schemas
 
