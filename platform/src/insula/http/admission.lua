@@ -2,7 +2,8 @@
 --
 -- KEYS[1] rate limit bucket    KEYS[2] tenant epoch
 -- KEYS[3] revoked session      KEYS[4] the user's "not before" (tokens issued earlier are void)
--- ARGV[1] emission interval, microseconds a request    ARGV[2] burst, requests    ARGV[3] cost
+-- ARGV[1] emission interval, microseconds a request    ARGV[2] burst, requests
+-- ARGV[3] cost, requests; a negative one gives back what was taken
 --
 -- Rate limiting is GCRA (ITU-T I.371, "Generic Cell Rate Algorithm"): the bucket holds the
 -- theoretical arrival time of the next conforming request, in microseconds of Redis' own clock,
@@ -21,9 +22,11 @@ local allow_at = next_arrival - tolerance
 local allowed, retry = 1, 0
 if allow_at > now then
   allowed, retry, next_arrival = 0, allow_at - now, arrival
-elseif increment > 0 then
+elseif next_arrival > now then
   local milliseconds = math.ceil((next_arrival - now) / 1000)
   redis.call('SET', KEYS[1], string.format('%.0f', next_arrival), 'PX', milliseconds)
+else
+  redis.call('DEL', KEYS[1])
 end
 local reset = next_arrival - now
 local remaining = math.floor((tolerance - reset) / interval)

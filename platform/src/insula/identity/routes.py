@@ -50,7 +50,6 @@ USERS = Listing(
 )
 
 
-
 @post("/sessions", right=PUBLIC, problems=(InvalidCredentials,))
 async def sign_in(
     data: Credentials,
@@ -61,12 +60,8 @@ async def sign_in(
     throttle: LoginThrottle,
 ) -> Tokens:
     """Sign in with e-mail address and password."""
-    account = await throttle.check(tenant.key, data.email, network_of(exchange.address))
-    try:
+    async with throttle.attempt(tenant.key, data.email, network_of(exchange.address)):
         return await sessions.log_in(tx, tenant.id, data, device_of(exchange))
-    except InvalidCredentials:
-        await throttle.count(account)
-        raise
 
 
 @post("/sessions/refresh", right=PUBLIC, status_code=200, problems=(RefreshRejected,))
