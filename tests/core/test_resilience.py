@@ -1,11 +1,13 @@
 """What a hostile user, an unlucky crash or a busy replica must not break."""
 
+import asyncio
 import secrets
 import time
 
+import asyncpg
 import httpx
 import pytest
-from fixtures.installation import Installation
+from fixtures.installation import PASSWORD, Installation, TestTenant
 from insula.http.body import MAX_DEPTH, check_json
 from insula.http.problem import BadRequest
 
@@ -44,3 +46,106 @@ def test_metrics_do_not_grow_with_methods_that_clients_make_up(installation: Ins
     metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
     assert 'method="other"' in metrics
     assert not [method for method in made_up if method in metrics]
+
+
+# Signing in
+
+
+async def _sign_in(client: httpx.AsyncClient, email: str, password: str) -> httpx.Response:
+    return await client.post("/api/v1/sessions", json={"email": email, "password": password})
+
+
+async def test_guesses_sent_at_once_are_throttled_like_others(acme: TestTenant) -> None:
+    headers = {"Insula-Tenant": acme.slug}
+    async with httpx.AsyncClient(base_url=acme.url, headers=headers, timeout=60) as client:
+        answers = await asyncio.gather(
+            *(_sign_in(client, acme.owner.email, f"wrong password {n}") for n in range(60))
+        )
+    statuses = [answer.status_code for answer in answers]
+    assert statuses.count(401) == 20
+    assert set(statuses) == {401, 429}
+
+
+async def test_people_who_know_the_password_do_not_use_up_the_guesses(acme: TestTenant) -> None:
+    headers = {"Insula-Tenant": acme.slug}
+    async with httpx.AsyncClient(base_url=acme.url, headers=headers, timeout=60) as client:
+        for _ in range(2):
+            answers = await asyncio.gather(
+                *(_sign_in(client, acme.owner.email, PASSWORD) for _ in range(25))
+            )
+            assert {answer.status_code for answer in answers} == {201}
+
+
+def test_spelling_an_address_differently_gives_no_more_guesses(acme: TestTenant) -> None:
+    local, _, domain = acme.owner.email.partition("@")
+    client = acme.anonymous()
+    statuses = []
+    for place in range(25):  # a full-width letter in the domain makes no difference to IDNA
+        letter = domain[place % len(domain)]
+        odd = chr(ord(letter) + 0xFEE0) if letter.isalpha() else letter
+        spelling = domain[: place % len(domain)] + odd + domain[place % len(domain) + 1 :]
+        form = {"email": f"{local}@{spelling}", "password": "wrong password 1"}
+        statuses.append(client.post("/api/v1/sessions", json=form).status_code)
+    assert statuses == [401] * 20 + [429] * 5
+
+
+async def test_no_connection_is_held_while_a_password_is_checked(
+    installation: Installation, acme: TestTenant
+) -> None:
+    watch = await asyncpg.connect(installation.settings.database_url)
+    headers = {"Insula-Tenant": acme.slug}
+    async with httpx.AsyncClient(base_url=acme.url, headers=headers, timeout=60) as client:
+        guesses = asyncio.gather(
+            *(_sign_in(client, f"x{n}@example.com", "wrong password 1") for n in range(40))
+        )
+        held = 0
+        while not guesses.done():
+            held += await watch.fetchval(
+                "SELECT count(*) FROM pg_stat_activity "
+                "WHERE state = 'idle in transaction' AND usename LIKE 'app_b%'"
+            )
+            await asyncio.sleep(0.005)
+        statuses = {answer.status_code for answer in await guesses}
+    await watch.close()
+    assert statuses == {401}
+    assert held == 0
+
+
+@pytest.mark.parametrize("change", [{"role": "customer"}, {"status": "disabled"}], ids=str)
+async def test_no_token_outlives_what_was_taken_away(
+    acme: TestTenant, change: dict[str, str]
+) -> None:
+    """The user keeps signing in and refreshing while an owner takes the rights away."""
+    admin = acme.add_user("admin")
+    user_id = admin.http.get("/api/v1/me").json()["user"]["id"]
+    tokens: list[dict[str, str]] = []
+    over = asyncio.Event()
+
+    async def sign_in_again() -> None:
+        while not over.is_set():
+            answer = await _sign_in(client, admin.email, PASSWORD)
+            tokens.extend([answer.json()] if answer.status_code == 201 else [])
+
+    async def refresh_again() -> None:
+        form = {"refresh_token": acme.sign_in(admin.email).tokens["refresh_token"]}
+        while not over.is_set():
+            answer = await client.post("/api/v1/sessions/refresh", json=form)
+            if answer.status_code != 200:
+                return
+            tokens.append(answer.json())
+            form = {"refresh_token": tokens[-1]["refresh_token"]}
+
+    headers = {"Insula-Tenant": acme.slug}
+    async with httpx.AsyncClient(base_url=acme.url, headers=headers, timeout=60) as client:
+        attempts = [asyncio.create_task(sign_in_again()) for _ in range(6)]
+        attempts += [asyncio.create_task(refresh_again()) for _ in range(2)]
+        await asyncio.sleep(0.3)
+        url = f"/api/v1/users/{user_id}"
+        answer = await client.patch(url, json=change, headers=acme.http.headers)
+        assert answer.status_code == 200
+        await asyncio.sleep(0.2)
+        over.set()
+        await asyncio.gather(*attempts)
+    assert tokens
+    for made in tokens:
+        assert acme.user("", made).http.get("/api/v1/users").status_code in (401, 403)

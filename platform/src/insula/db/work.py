@@ -48,6 +48,15 @@ class Work:
             record = await self._alone("fetchrow", statement.sql, arguments)
         return None if record is None else statement.decode(record)
 
+    async def peek(self, statement: Statement[T], **params: Any) -> T | None:
+        """:meth:`find` ahead of the transaction, so that no connection is held while something
+        slow follows, like hashing a password. What was read may have changed when the transaction
+        begins: read it again there."""
+        if self._connection is not None:
+            return await self.find(statement, **params)
+        record = await self._alone("fetchrow", statement.sql, statement.arguments(params))
+        return None if record is None else statement.decode(record)
+
     async def one(self, statement: Statement[T], **params: Any) -> T:
         """The row.
 

@@ -56,6 +56,13 @@ FIND_LOGIN = Statement(
     ),
     Login,
 )
+# As long as the transaction lasts, nobody disables the user or changes the role (LOCK_USER waits).
+LOCK_LOGIN = Statement(
+    select(UserRow.id, UserRow.role, UserRow.status, UserRow.password_hash)
+    .where(UserRow.id == bindparam("id"))
+    .with_for_update(read=True),
+    Login,
+)
 COUNT_OWNERS = Statement(
     select(func.count()).where(UserRow.role == "owner", UserRow.status == "active"), int
 )
@@ -114,7 +121,8 @@ LOCK_REFRESH = Statement(
     .join(SessionRow, SessionRow.id == RefreshToken.session_id)
     .join(UserRow, UserRow.id == SessionRow.user_id)
     .where(RefreshToken.digest == bindparam("digest"))
-    .with_for_update(of=(RefreshToken, SessionRow)),
+    # In this order: who disables a user locks the user first and then the sessions.
+    .with_for_update(of=(UserRow, SessionRow, RefreshToken), key_share=True),
     Refresh,
 )
 SPEND_REFRESH = Statement(

@@ -20,6 +20,9 @@ from insula.identity.revocations import Revocations
 from insula.identity.schemas import Credentials, Tokens
 from insula.identity.tokens import AccessTokens
 
+_WAITING_CONNECTED = 2
+"""Hashes that may be in line before one whose request holds a database connection meanwhile."""
+
 
 class Device(msgspec.Struct, frozen=True):
     """Where a login comes from, for the user's list of sessions."""
@@ -47,16 +50,23 @@ class Sessions:
             InvalidCredentials: after the same time, whatever was wrong.
         """
         email = normalise(credentials.email, strict=False)
-        login = await tx.find(queries.FIND_LOGIN, email=email)
+        login = await tx.peek(queries.FIND_LOGIN, email=email)
         stored = login.password_hash if login is not None else None
-        genuine = await passwords.verify(credentials.password, stored)
-        if not genuine or login is None or login.status != "active":
+        # With an Idempotency-Key the transaction has begun: who holds a connection may not wait in
+        # line, or a few who guess passwords leave none for anybody else.
+        waiting = _WAITING_CONNECTED if tx.is_open else passwords.WAITING
+        genuine = await passwords.verify(credentials.password, stored, waiting=waiting)
+        if not genuine or login is None:
+            raise InvalidCredentials
+        # Hashing takes long enough to be disabled or demoted meanwhile.
+        current = await tx.find(queries.LOCK_LOGIN, id=login.id)
+        if current is None or current.status != "active" or current.password_hash != stored:
             raise InvalidCredentials
         return await self.start(
             tx,
             tenant_id=tenant_id,
-            user_id=login.id,
-            role=login.role,
+            user_id=current.id,
+            role=current.role,
             method="password",
             device=device,
         )
@@ -88,7 +98,8 @@ class Sessions:
         """Spend a refresh token for its one successor.
 
         The row is locked, so that of any number of simultaneous requests one wins and the others
-        count as reuse, which ends the session (RFC 9700, section 4.14.2).
+        count as reuse, which ends the session (RFC 9700, section 4.14.2). So is the user's: a
+        token with a role that is being taken away would outlive the voiding of the older ones.
 
         Raises:
             RefreshRejected: see there.
