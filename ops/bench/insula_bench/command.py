@@ -1,0 +1,58 @@
+"""The command line of ``ops/bench/run.py``."""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from insula_bench import machine, provisioning, report, request_path, startup
+from insula_bench.installation import installed
+
+_RESULTS = Path(__file__).parent.parent / "RESULTS.md"
+_PARTS = ("requests", "provisioning", "start")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _parser().parse_args(arguments)
+    parts = options.only or _PARTS
+    before = machine.busy()
+    with tempfile.TemporaryDirectory(prefix="insula-bench-") as folder:
+        sections = [_section(part, Path(folder), options) for part in parts]
+    noise = f"{before:.0%} of the cores' time before the run, {machine.busy():.0%} after it"
+    text = report.render(machine.describe() | {"busy with other work": noise}, sections)
+    output = options.output or (_RESULTS if set(parts) == set(_PARTS) else None)
+    if output is not None:
+        output.write_text(text)
+        _tell(f"written to {output}")
+    else:
+        print(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="run.py", description=__doc__)
+    parser.add_argument("--only", action="append", choices=_PARTS, help="may be repeated")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of a turn (default 4)")
+    parser.add_argument("--rounds", type=int, default=7, help="of turns (default 7)")
+    parser.add_argument("--tenants", type=int, default=60, help="to provision (default 60)")
+    parser.add_argument("--starts", type=int, default=5, help="cold and warm (default 5)")
+    parser.add_argument("--output", type=Path, help="default: RESULTS.md, if nothing is left out")
+    return parser
+
+
+def _section(part: str, folder: Path, options: argparse.Namespace) -> str:
+    _tell(f"{part} …")
+    home = folder / part
+    home.mkdir(mode=0o711)
+    if part == "start":
+        return report.start(startup.measure(home, starts=options.starts))
+    with installed(home) as installation:
+        if part == "provisioning":
+            times = provisioning.measure(installation, tenants=options.tenants)
+            return report.provisioning(times)
+        turns = request_path.measure(installation, seconds=options.seconds, rounds=options.rounds)
+        return report.requests(turns)
+
+
+def _tell(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)

@@ -1,0 +1,133 @@
+"""RESULTS.md, from what was measured."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+
+from insula_bench.contest import PAGE
+from insula_bench.request_path import CONNECTIONS, Turn, Turns
+from insula_bench.timing import Times
+
+_OPERATIONS = {
+    "get": "`GET /api/v1/notes/{id}`",
+    "list": f"`GET /api/v1/notes`, {PAGE} notes",
+    "create": "`POST /api/v1/notes`",
+}
+_SERVERS = {
+    "insula": "Insula",
+    "own": "bare, our pool",
+    "ordinary": "bare, ordinary pool",
+}
+_TARGETS = (("get", "own", 0.6, 0.75), ("get", "ordinary", 0.85, 1.0))
+_HEAD = """# Benchmarks
+
+Written by `make bench`; every figure is of one run of it, on the machine below. Medians; ranges in
+parentheses are from the worst to the best. Only ratios travel between machines.
+"""
+_REQUESTS = f"""## Request path
+
+What the protections cost: an authenticated request to Insula (tenant binding by role and search
+path, token, rate limit, revocation and tenant epoch in Redis, rights, validators, metrics, access
+log to a file) against a bare Litestar handler that runs the same statements on asyncpg and answers
+with the same structs, and has none of it. Both bare handlers give the same note and the same list,
+byte for byte, as Insula; creating renders the Markdown and writes note, links and first revision in
+all three.
+
+- *our pool*: `insula.db.pool.Pool`, and the garbage collector frozen as in Insula's workers
+- *ordinary pool*: `asyncpg.create_pool` with its defaults, the collector as Python starts
+
+The same server for all (Granian, uvloop, one worker, alone on one core; PostgreSQL, Redis and the
+client share the others), {CONNECTIONS} connections that each wait for their answer, in turns within
+one run. *Of bare* compares rates: the ratio of the medians, and its range over the rounds. CPU is
+the worker's own, user and system, a request: it is what hardly depends on who else is busy.
+
+Again: `python ops/bench/run.py --only requests`
+"""
+_PROVISIONING = """## Provisioning
+
+One after the other, on durable PostgreSQL settings.
+
+Again: `python ops/bench/run.py --only provisioning`
+"""
+_START = """## Start
+
+`insula up`, which is `make run` after its installation step, from the command to the first 200 of
+`/health/ready`: PostgreSQL and Redis started, database migrated, demo tenant made, web serving.
+Python's byte code is there already; the first start after an installation compiles it.
+
+Again: `python ops/bench/run.py --only start`
+"""
+
+
+def render(machine: Mapping[str, str], sections: Iterable[str]) -> str:
+    facts = "\n".join(f"- {name}: {value}" for name, value in machine.items())
+    return "\n".join([_HEAD, facts, "", *sections])
+
+
+def requests(turns: Turns) -> str:
+    parts = [_REQUESTS]
+    for operation, by_server in turns.items():
+        rows = [
+            [_SERVERS[name], *_cells(by_server["insula"], those)]
+            for name, those in by_server.items()
+        ]
+        head = ["", "requests/s", "Insula of it", "CPU µs", "Insula of it", "p50 ms", "p99 ms"]
+        parts += [f"### {_OPERATIONS[operation]}\n", _table(head, rows)]
+    return "\n".join([*parts, _targets(turns)])
+
+
+def provisioning(times: Sequence[Times]) -> str:
+    return _PROVISIONING + "\n" + _times(times)
+
+
+def start(times: Sequence[Times]) -> str:
+    return _START + "\n" + _times(times)
+
+
+def _cells(insula: list[Turn], those: list[Turn]) -> list[str]:
+    rates = [turn.rate for turn in those]
+    cells = [
+        f"{median(rates):,.0f} ({min(rates):,.0f}–{max(rates):,.0f})",
+        _ratio(insula, those),
+        f"{median(turn.cpu for turn in those) * 1e6:.0f}",
+        f"{median(turn.cpu for turn in those) / median(turn.cpu for turn in insula):.2f}",
+        f"{median(turn.p50 for turn in those) * 1e3:.2f}",
+        f"{median(turn.p99 for turn in those) * 1e3:.2f}",
+    ]
+    if those is insula:
+        cells[1] = cells[3] = ""
+    return cells
+
+
+def _of_bare(insula: list[Turn], bare: list[Turn]) -> float:
+    return median(turn.rate for turn in insula) / median(turn.rate for turn in bare)
+
+
+def _ratio(insula: list[Turn], bare: list[Turn]) -> str:
+    rounds = [ours.rate / theirs.rate for ours, theirs in zip(insula, bare, strict=True)]
+    return f"**{_of_bare(insula, bare):.2f}** ({min(rounds):.2f}–{max(rounds):.2f})"
+
+
+def _targets(turns: Turns) -> str:
+    lines = []
+    for operation, server, wanted, aim in _TARGETS:
+        if operation in turns:
+            ratio = _of_bare(turns[operation]["insula"], turns[operation][server])
+            verdict = "reached" if ratio >= wanted else "missed"
+            lines.append(
+                f"- {_OPERATIONS[operation]} of *{_SERVERS[server]}*: {ratio:.2f}, wanted "
+                f"{wanted} ({verdict}), aimed at {aim:.2f}"
+            )
+    return "\n".join([*lines, ""])
+
+
+def _times(times: Sequence[Times]) -> str:
+    rows = [
+        [each.title, f"{each.median * 1e3:,.1f}", f"{each.p95 * 1e3:,.1f}", str(len(each.seconds))]
+        for each in times
+    ]
+    return _table(["", "median ms", "p95 ms", "times"], rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
