@@ -1,0 +1,1 @@
+"""What simulated people do, one file for each part of the API."""
