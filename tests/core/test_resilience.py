@@ -1,15 +1,22 @@
 """What a hostile user, an unlucky crash or a busy replica must not break."""
 
 import asyncio
+import contextlib
 import secrets
 import time
 
 import asyncpg
 import httpx
 import pytest
-from fixtures.installation import PASSWORD, Installation, TestTenant
+from fixtures.installation import PASSWORD, Installation, SignUp, TestTenant
+from insula.db import Database, Statement
+from insula.db.pool import Pool
 from insula.http.body import MAX_DEPTH, check_json
 from insula.http.problem import BadRequest
+from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+from insula.tenancy.roles import PROVISIONER, login_url
+from redis import Redis
+from sqlalchemy import literal_column, select
 
 _LIST_OF_BRACKETS = b"[" + b"[]," * 100
 
@@ -149,3 +156,82 @@ async def test_no_token_outlives_what_was_taken_away(
     assert tokens
     for made in tokens:
         assert acme.user("", made).http.get("/api/v1/users").status_code in (401, 403)
+
+
+# Servers that fail
+
+
+async def test_killed_connections_are_an_unavailable_and_nothing_acknowledged_is_lost(
+    installation: Installation, sign_up: SignUp
+) -> None:
+    headers = sign_up("notes").http.headers
+    admin = await asyncpg.connect(installation.settings.database_url)
+    over = asyncio.Event()
+    statuses: list[int] = []
+    kept: list[str] = []
+
+    async def write() -> None:
+        while not over.is_set():
+            key = {"Idempotency-Key": secrets.token_hex(8)}
+            answer = await client.post("/api/v1/notes", json={"body": "x"}, headers=key)
+            statuses.append(answer.status_code)
+            kept.extend([answer.json()["id"]] if answer.status_code == 201 else [])
+
+    async def read() -> None:
+        while not over.is_set():
+            statuses.append((await client.get("/api/v1/notes")).status_code)
+
+    url = installation.url
+    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
+        load = [asyncio.create_task(work()) for work in (read, write) * 4]
+        for _ in range(20):
+            await asyncio.sleep(0.05)
+            await admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE usename LIKE 'app\\_%'"
+            )
+        over.set()
+        await asyncio.gather(*load)
+        assert {200, 201} <= set(statuses) <= {200, 201, 503}
+        await client.get("/api/v1/notes")  # may still meet a connection that is dying
+        for note_id in kept:
+            assert (await client.get(f"/api/v1/notes/{note_id}")).status_code == 200
+    await admin.close()
+
+
+def test_a_redis_that_refuses_to_write_makes_sign_out_unavailable(
+    installation: Installation, acme: TestTenant
+) -> None:
+    redis = Redis.from_url(installation.settings.redis_url)
+    redis.config_set("maxmemory", "1")
+    try:
+        refused = acme.http.delete("/api/v1/sessions/current")
+    finally:
+        redis.config_set("maxmemory", "0")
+        redis.close()
+    assert refused.status_code == 503
+    assert acme.http.delete("/api/v1/sessions/current").status_code == 204
+
+
+async def test_a_failed_transaction_is_not_taken_for_committed(installation: Installation) -> None:
+    database = Database([Pool(login_url(installation.settings, PROVISIONER), size=1)])
+    division = Statement(select(literal_column("1 / 0")), int)
+    tx = database.work(0, CATALOGUE_PRELUDE, writes=True)
+    with contextlib.suppress(asyncpg.DivisionByZeroError):
+        await tx.find(division)
+    with pytest.raises(asyncpg.InFailedSQLTransactionError):
+        await tx.finish(success=True)
+    await database.close()
+
+
+def test_a_refused_refresh_is_refused_again_with_the_same_idempotency_key(
+    acme: TestTenant,
+) -> None:
+    """It commits, since it ends the session; its key must not stay in flight."""
+    form = {"refresh_token": acme.owner.tokens["refresh_token"]}
+    client = acme.anonymous()
+    assert client.post("/api/v1/sessions/refresh", json=form).status_code == 200
+    client.headers["Idempotency-Key"] = "again"
+    answers = [client.post("/api/v1/sessions/refresh", json=form) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [401, 401]
+    assert answers[1].headers["idempotency-replayed"] == "true"

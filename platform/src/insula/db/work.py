@@ -148,6 +148,11 @@ class Work:
     def is_open(self) -> bool:
         return self._connection is not None
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is committed even if the answer is an error."""
+        return self._kept
+
     async def finish(self, *, success: bool) -> None:
         """Commit or roll back, and give the connection back.
 
@@ -158,19 +163,38 @@ class Work:
         if connection is None:
             return
         connection.transport.disarm()
-        verb = "COMMIT" if success or self._kept else "ROLLBACK"
+        begun, self._begun = self._begun, False
+        if not begun:
+            self._pool.release(connection)
+        elif success or self._kept:
+            await self._commit(connection)
+        else:
+            await self._roll_back(connection)
+
+    async def _commit(self, connection: Connection) -> None:
         try:
-            if self._begun:
-                await connection.raw.execute(verb)
+            done = await connection.raw.execute("COMMIT")
         except asyncpg.PostgresError:
             self._pool.release(connection)
             raise
         except BaseException:
             self._pool.discard(connection)
             raise
-        finally:
-            self._begun = False
         self._pool.release(connection)
+        if done != "COMMIT":  # PostgreSQL's answer where a statement failed and nobody minded
+            raise asyncpg.InFailedSQLTransactionError("a failed transaction cannot be committed")
+
+    async def _roll_back(self, connection: Connection) -> None:
+        """Never fails: without its connection, a transaction is rolled back as well."""
+        try:
+            await connection.raw.execute("ROLLBACK")
+        except Exception:
+            self._pool.discard(connection)
+        except BaseException:
+            self._pool.discard(connection)
+            raise
+        else:
+            self._pool.release(connection)
 
     def abandon(self) -> None:
         """Drop the connection, and with it the transaction, without waiting (cancellation)."""

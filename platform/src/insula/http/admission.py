@@ -1,5 +1,6 @@
 """Rate limit, revocation and tenant epoch: what the gate asks Redis, in one call."""
 
+import contextlib
 import hashlib
 from importlib.resources import files
 
@@ -86,7 +87,8 @@ async def admit(
         return DOWN
     except hiredis.ReplyError as error:
         if str(error).startswith("NOSCRIPT"):  # somebody flushed the scripts: there next time
-            line.call("SCRIPT", "LOAD", SCRIPT)
+            with contextlib.suppress(RedisDown):
+                line.call("SCRIPT", "LOAD", SCRIPT)
         return DOWN
     allowed, remaining, reset, retry, epoch, revoked, not_before = answer
     return Verdict(

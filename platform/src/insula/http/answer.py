@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import asyncpg
 from litestar.types import Message, Send
 
 from insula.http import conditional
-from insula.http.errors import RETRYABLE, to_problem
+from insula.http.errors import DATABASE_ERRORS, RETRYABLE, to_problem
 from insula.http.exchange import Exchange
 from insula.http.idempotency import REPLAYED, FirstAnswer, Idempotency
 from insula.http.problem import MEDIA_TYPE, Problem
@@ -56,11 +55,12 @@ class Answer:
         headers: list[tuple[bytes, bytes]] = list(self._start["headers"])
         exchange = self._exchange
         if exchange.work is not None and exchange.work.is_open:
+            lasting = status < 400 or exchange.work.is_kept
             try:
-                if self._key and status < 400 and self._idempotency is not None:
+                if self._key and lasting and self._idempotency is not None:
                     await self._idempotency.store(exchange.work, self._key, status, headers, body)
                 await exchange.work.finish(success=status < 400)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except DATABASE_ERRORS as error:
                 if isinstance(error, RETRYABLE) and self._may_retry:
                     exchange.retry = True
                     return

@@ -7,6 +7,8 @@ is told *before* the transaction commits: should that fail, the user merely has 
 import time
 from uuid import UUID
 
+import hiredis
+
 from insula.http.admission import not_before_key, revoked_key
 from insula.http.problem import Unavailable
 from insula.http.redis_line import RedisDown, RedisLine
@@ -30,5 +32,5 @@ class Revocations:
     async def _set(self, key: str, value: str) -> None:
         try:
             await self._redis.call("SET", key, value, "EX", self._seconds)
-        except RedisDown as error:
+        except (RedisDown, hiredis.ReplyError) as error:  # an answer such as "out of memory"
             raise Unavailable("Sessions cannot be ended right now.") from error

@@ -1,5 +1,7 @@
 """Telling every replica that what it has cached of a tenant is out of date."""
 
+import hiredis
+
 from insula.http.admission import epoch_key
 from insula.http.redis_line import RedisDown, RedisLine
 from insula.tenancy.tenant import Tenant
@@ -16,6 +18,6 @@ async def publish_epoch(redis: RedisLine, tenant: Tenant, epoch: int) -> bool:
     was told: if not, they notice within half a minute."""
     try:
         await redis.call("EVAL", _RAISE, "1", epoch_key(tenant.key), str(epoch))
-    except RedisDown:
+    except (RedisDown, hiredis.ReplyError):
         return False
     return True
