@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import resource
 import secrets
 import time
+from typing import Any
 
 import asyncpg
 import httpx
@@ -11,8 +13,9 @@ import pytest
 from fixtures.installation import PASSWORD, Installation, SignUp, TestTenant
 from insula.db import Database, Statement
 from insula.db.pool import Pool
-from insula.http.body import MAX_DEPTH, check_json
-from insula.http.problem import BadRequest
+from insula.http import body as body_module
+from insula.http.body import MAX_DEPTH, check_json, read_body
+from insula.http.problem import BadRequest, RequestTimeout
 from insula.tenancy.provisioning import CATALOGUE_PRELUDE
 from insula.tenancy.roles import PROVISIONER, login_url
 from redis import Redis
@@ -235,3 +238,38 @@ def test_a_refused_refresh_is_refused_again_with_the_same_idempotency_key(
     answers = [client.post("/api/v1/sessions/refresh", json=form) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [401, 401]
     assert answers[1].headers["idempotency-replayed"] == "true"
+
+
+# Slow clients
+
+
+async def test_a_body_that_is_late_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body_module, "_GRACE", 0.1)
+    pieces = [{"type": "http.request", "body": b"{", "more_body": True}]
+
+    async def receive() -> Any:
+        return pieces.pop() if pieces else await asyncio.Event().wait()
+
+    with pytest.raises(RequestTimeout):
+        await asyncio.wait_for(read_body(receive, None, 1000), timeout=5)
+
+
+async def test_a_thousand_idle_uploads_leave_room_for_others(acme: TestTenant) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(4096, hard)), hard))
+    address = httpx.URL(acme.url)
+    head = (
+        "POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Insula-Tenant: {acme.slug}\r\nContent-Length: 100\r\n\r\n"
+    )
+    writers = []
+    for _ in range(1100):
+        _, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(head.encode())
+        writers.append(writer)
+    try:
+        answer = await asyncio.to_thread(acme.http.get, "/api/v1/me", timeout=10)
+        assert answer.status_code == 200
+    finally:
+        for writer in writers:
+            writer.close()

@@ -4,6 +4,7 @@ import ctypes
 import importlib
 import multiprocessing
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -31,6 +32,8 @@ DRAIN_FILE = "INSULA_DRAIN_FILE"
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable by which prometheus_client finds the files that the workers count in."""
 
+_CONNECTIONS = 8192
+"""What a worker accepts at once; Granian's own 1024 are soon taken by idle clients."""
 _KILL_SECONDS = 10
 """What requests in flight get to finish once a worker was told to stop."""
 
@@ -65,6 +68,7 @@ def serve(
         PortTaken: see :func:`check_ports`.
     """
     check_ports(settings)
+    _allow_open_files()
     # A worker imports everything afresh: prometheus_client decides at import where it counts,
     # and a fork would carry the metrics listener's thread and socket along.
     multiprocessing.set_start_method("spawn", force=True)
@@ -75,6 +79,14 @@ def serve(
         server.on_startup(lambda: _drain_on_sigterm(server, folder / "draining", drain_seconds))
         with _metrics_listener(settings, folder):
             server.serve(target_loader=load_application)
+
+
+def _allow_open_files() -> None:
+    """A connection is a file; shells hand out 1024 where the kernel would allow a million."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * _CONNECTIONS if hard == resource.RLIM_INFINITY else min(2 * _CONNECTIONS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def load_application(target: str) -> Any:
@@ -110,6 +122,7 @@ def _server(settings: Settings, target: str) -> MPServer:
         http=HTTPModes.http1,  # what a proxy speaks to us; HTTP/2 is the gateway's
         http1_settings=HTTP1Settings(header_read_timeout=10_000, max_buffer_size=64 << 10),
         respawn_failed_workers=True,
+        backpressure=_CONNECTIONS,
         workers_kill_timeout=_KILL_SECONDS,
         log_access=False,
         log_level=_granian_level(settings.log_level),

@@ -1,14 +1,25 @@
 """Reading a request body, and refusing what no JSON parser should have to see."""
 
+import asyncio
 import re
 from itertools import accumulate
-from typing import cast
+from typing import Any, cast
 
 from litestar.types import Receive
 
-from insula.http.problem import BadRequest, ContentTooLarge, FieldError, InvalidInput
+from insula.http.problem import (
+    BadRequest,
+    ContentTooLarge,
+    FieldError,
+    InvalidInput,
+    RequestTimeout,
+)
 
 MAX_DEPTH = 64
+_GRACE = 15.0
+"""Seconds that a body may take …"""
+_SLOWEST = 16_384
+"""… and a second more for each so many bytes of it."""
 _NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -22,6 +33,7 @@ async def read_body(receive: Receive, declared: bytes | None, limit: int) -> byt
     Raises:
         ContentTooLarge: more than ``limit`` bytes, declared or sent.
         BadRequest: ``Content-Length`` is not a number.
+        RequestTimeout: it did not arrive in time.
         ClientDisconnected: the client closed the connection first.
     """
     if declared is not None:
@@ -29,6 +41,7 @@ async def read_body(receive: Receive, declared: bytes | None, limit: int) -> byt
             raise BadRequest("Content-Length must be a number of bytes.")
         if int(declared) > limit:
             raise too_large(limit)
+    receive = paced(receive)
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -42,6 +55,32 @@ async def read_body(receive: Receive, declared: bytes | None, limit: int) -> byt
         chunks.append(chunk)
         if not message.get("more_body", False):
             return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def paced(receive: Receive) -> Receive:
+    """``receive`` for a body that keeps coming. A server has only so many connections, and one that
+    waits for a byte a minute costs its client nothing.
+
+    Raises:
+        RequestTimeout: the body is late, from ``receive``.
+    """
+    deadline = asyncio.get_running_loop().time() + _GRACE
+    complete = False
+
+    async def receive_in_time() -> Any:
+        nonlocal deadline, complete
+        if complete:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError as error:
+            raise RequestTimeout from error
+        deadline += len(cast(bytes, message.get("body", b""))) / _SLOWEST
+        complete = not message.get("more_body", False)
+        return message
+
+    return receive_in_time
 
 
 def too_large(limit: int) -> ContentTooLarge:

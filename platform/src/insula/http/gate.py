@@ -18,7 +18,7 @@ from insula.db import Database
 from insula.http.address import client_address, network_of
 from insula.http.admission import DOWN, Policy, Verdict, admit, epoch_key
 from insula.http.answer import Answer
-from insula.http.body import ClientDisconnected, check_json, read_body
+from insula.http.body import ClientDisconnected, check_json, paced, read_body
 from insula.http.drain import Drain
 from insula.http.errors import to_problem
 from insula.http.exchange import KEY, Caller, Exchange
@@ -274,7 +274,7 @@ class Gate:
         and the body is at hand."""
         if exchange.path in self._uploads:
             exchange.work = self._work(exchange)
-            await self._app(exchange.scope, receive, answer)
+            await self._app(exchange.scope, paced(receive), answer)
             return
         scope = exchange.scope
         fresh = dict(scope)

@@ -143,6 +143,15 @@ class NotAcceptable(Problem):
     status, slug, title = 406, "not-acceptable", "Not acceptable"
 
 
+class RequestTimeout(Problem):
+    """The body did not arrive in time; send it in one go, and not slower than 16 kB a second."""
+
+    status, slug, title = 408, "request-timeout", "The body did not arrive in time"
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Connection": "close"})
+
+
 class Conflict(Problem):
     """The request contradicts the present state."""
 

@@ -18,6 +18,7 @@ from insula.http.problem import (
     NotFound,
     PreconditionFailed,
     Problem,
+    RequestTimeout,
     TokenExpired,
     TooManyRequests,
     Unauthenticated,
@@ -52,6 +53,7 @@ _SHARED: Final[dict[Kinds, str]] = {
     (TenantNotFound, NotFound, ModuleDisabled): "NotFoundOrModuleDisabled",
     (KeyInFlight,): "InFlight",
     (PreconditionFailed,): "PreconditionFailed",
+    (RequestTimeout,): "RequestTimeout",
     (ContentTooLarge,): "ContentTooLarge",
     (UnsupportedMediaType,): "UnsupportedMediaType",
     (KeyReused,): "KeyReused",
@@ -102,7 +104,7 @@ def _of_gate(endpoint: Endpoint) -> Iterator[type[Problem]]:
         yield Forbidden
     yield from (TenantNotFound, TooManyRequests, Unavailable)
     if not endpoint.is_safe:
-        yield from (ContentTooLarge, UnsupportedMediaType)
+        yield from (RequestTimeout, ContentTooLarge, UnsupportedMediaType)
     if endpoint.method == "POST":
         yield from (KeyInFlight, KeyReused)
 
