@@ -6,6 +6,7 @@ A stack of plugins doing the same cost six times as much (DESIGN.md section 3).
 """
 
 import asyncio
+import contextlib
 import time
 from typing import Any, cast
 
@@ -32,7 +33,8 @@ from insula.http.problem import (
     UnsupportedMediaType,
     WrongTenant,
 )
-from insula.http.redis_line import RedisLine
+from insula.http.redis_line import RedisDown, RedisLine
+from insula.identity.revocations import Revocations
 from insula.identity.tokens import AccessTokens, Claims, TokenRejected
 from insula.settings import Settings
 from insula.telemetry import metrics
@@ -75,6 +77,7 @@ class Gate:
         directory: Directory,
         tokens: AccessTokens,
         rights: Rights,
+        revocations: Revocations,
         idempotency: Idempotency,
         uploads: dict[str, int],
         drain: Drain,
@@ -87,6 +90,7 @@ class Gate:
         self._directory = directory
         self._tokens = tokens
         self._rights = rights
+        self._revocations = revocations
         self._idempotency = idempotency
         self._uploads = uploads
         self._drain = drain
@@ -161,18 +165,15 @@ class Gate:
         claims = self._claims(exchange)
         tenant = exchange.tenant = await self._resolve(exchange, claims)
         policy, bucket = self._policy(exchange, claims)
-        verdict = await admit(
-            self._redis,
-            policy,
-            bucket,
-            tenant=tenant.key if tenant else "",
-            session=claims.sid if claims else "",
-            user=claims.sub if claims else "",
-        )
+        verdict = await self._ask(policy, bucket, tenant, claims)
         exchange.policy, exchange.verdict = policy, verdict
         self._limit(policy, verdict, exchange)
         if tenant is not None:
+            forgotten = verdict.epoch is None and not verdict.down
             tenant = await self._refresh(exchange, tenant, verdict)
+            if forgotten:
+                verdict = await self._ask(policy, bucket, tenant, claims, cost=0)
+                exchange.verdict = verdict
             if tenant.status == "suspended":
                 raise TenantSuspended
         if claims is not None:
@@ -182,6 +183,24 @@ class Gate:
             exchange.caller = Caller(
                 claims.user_id, claims.session_id, claims.role, self._rights.of(claims.role)
             )
+
+    async def _ask(
+        self,
+        policy: Policy,
+        bucket: str,
+        tenant: Tenant | None,
+        claims: Claims | None,
+        cost: int = 1,
+    ) -> Verdict:
+        return await admit(
+            self._redis,
+            policy,
+            bucket,
+            tenant=tenant.key if tenant else "",
+            session=claims.sid if claims else "",
+            user=claims.sub if claims else "",
+            cost=cost,
+        )
 
     def _claims(self, exchange: Exchange) -> Claims | None:
         header = exchange.headers.get(b"authorization")
@@ -251,7 +270,13 @@ class Gate:
         if fresh is None or fresh.slug != tenant.slug:
             raise TenantNotFound
         if verdict.epoch is None and self._redis.is_up:
-            self._redis.call("SET", epoch_key(fresh.key), str(fresh.epoch), "NX")
+            # Redis is new or has lost its memory, revocations included: those come first, since
+            # the epoch stands for all of it.
+            await self._revocations.restore(
+                self._tenants.work(fresh.bucket, fresh.prelude, writes=False)
+            )
+            with contextlib.suppress(RedisDown):
+                self._redis.call("SET", epoch_key(fresh.key), str(fresh.epoch), "NX")
         exchange.tenant = fresh
         return fresh
 
@@ -290,7 +315,7 @@ class Gate:
                 return
             if work is not None:
                 await work.finish(success=False)
-            scope = cast(HTTPScope, dict(fresh))
+            scope = cast(HTTPScope, {**fresh, "state": {}})  # where Litestar keeps an attempt
             await asyncio.sleep(0.01 * attempt)
 
     def _work(self, exchange: Exchange) -> Any:

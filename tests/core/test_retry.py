@@ -1,0 +1,66 @@
+"""A request whose cached plan a migration has changed under it is run again, as if for the first
+time."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+from insula import app
+from insula.access import PUBLIC
+from insula.db import RowNotFound
+from insula.settings import Settings
+from litestar import Router, get
+from litestar.testing import TestClient
+from litestar.types import Receive, Scope, Send
+
+# Arguments in the style that our handlers use, which Litestar 3 will not take.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::litestar.exceptions.base_exceptions.LitestarDeprecationWarning"
+)
+CHANGED = asyncpg.InvalidCachedStatementError("cached statement plan is invalid")
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, *outcomes: Exception | None) -> tuple[int, int]:
+    """The status of a request whose attempts end so, and how many there were."""
+    left = list(outcomes)
+
+    @get("/things", right=PUBLIC, tenantless=True)
+    async def things(size: int = 1) -> list[str]:
+        if (outcome := left.pop(0)) is not None:
+            raise outcome
+        return []
+
+    monkeypatch.setattr(app, "TENANCY", Router("/api/v1", route_handlers=[things]))
+    monkeypatch.setattr(app, "freeze_collector", lambda: None)
+    settings = Settings(
+        database_url="postgresql:///nowhere",
+        redis_url="unix:///nowhere",
+        secret_key="x" * 32,
+        access_log=False,
+    )
+    gate = app.build(settings, {})
+
+    async def served(scope: Scope, receive: Receive, send: Send) -> None:
+        scope.setdefault("state", {})  # as Granian hands it over, one for all attempts
+        await gate(scope, receive, send)
+
+    asgi: Any = served
+    with TestClient(asgi) as client:
+        status = client.get("/api/v1/things").status_code
+    return status, len(outcomes) - len(left)
+
+
+def test_second_attempt_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answers(monkeypatch, CHANGED, None) == (200, 2)
+
+
+def test_error_of_the_second_attempt_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answers(monkeypatch, CHANGED, RowNotFound()) == (404, 2)
+
+
+def test_third_failure_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answers(monkeypatch, *[CHANGED] * 3) == (503, 3)
+
+
+def test_other_errors_are_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answers(monkeypatch, RowNotFound(), None) == (404, 1)
