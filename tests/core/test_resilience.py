@@ -216,6 +216,21 @@ def test_a_redis_that_refuses_to_write_makes_sign_out_unavailable(
     assert acme.http.delete("/api/v1/sessions/current").status_code == 204
 
 
+def test_a_redis_that_forgot_everything_is_told_again_what_was_revoked(
+    installation: Installation, acme: TestTenant
+) -> None:
+    signed_out, demoted, steady = acme.add_user("admin"), acme.add_user("admin"), acme.add_user()
+    user_id = demoted.http.get("/api/v1/me").json()["user"]["id"]
+    assert signed_out.http.delete("/api/v1/sessions/current").status_code == 204
+    assert acme.http.patch(f"/api/v1/users/{user_id}", json={"role": "member"}).status_code == 200
+    with Redis.from_url(installation.settings.redis_url) as redis:
+        redis.flushall()
+    assert signed_out.http.get("/api/v1/me").status_code == 401
+    assert demoted.http.get("/api/v1/me").status_code == 401
+    assert steady.http.get("/api/v1/me").status_code == 200
+    assert acme.http.get("/api/v1/me").status_code == 200
+
+
 async def test_a_failed_transaction_is_not_taken_for_committed(installation: Installation) -> None:
     database = Database([Pool(login_url(installation.settings, PROVISIONER), size=1)])
     division = Statement(select(literal_column("1 / 0")), int)

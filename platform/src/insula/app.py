@@ -94,6 +94,7 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         directory=Directory(),
         tokens=tokens,
         rights=rights,
+        revocations=revocations,
         idempotency=Idempotency(settings.secret_key),
         uploads=_uploads(app),
         drain=drain,

@@ -45,6 +45,13 @@ class Refresh(msgspec.Struct):
     status: str
 
 
+class Changed(msgspec.Struct):
+    """A user whose role or status may have changed at a time."""
+
+    id: UUID
+    updated_at: datetime
+
+
 GET_USER = Statement(select(*USER_COLUMNS).where(UserRow.id == bindparam("id")), User)
 LOCK_USER = Statement(
     select(*USER_COLUMNS).where(UserRow.id == bindparam("id")).with_for_update(), User
@@ -135,6 +142,16 @@ REVOKE_SESSION = Statement(
     update(SessionRow)
     .where(SessionRow.id == bindparam("revoked"), SessionRow.revoked_at.is_(None))
     .values(revoked_at=func.now(), revoked_because=bindparam("reason"))
+)
+REVOKED_SINCE = Statement(
+    select(SessionRow.id).where(SessionRow.revoked_at > bindparam("since")), UUID
+)
+CHANGED_SINCE = Statement(
+    select(UserRow.id, UserRow.updated_at).where(
+        UserRow.updated_at > bindparam("since"),
+        UserRow.version > literal_column("1"),  # not: was made
+    ),
+    Changed,
 )
 REVOKE_SESSIONS_OF = Statement(
     update(SessionRow)
