@@ -47,12 +47,13 @@ def _run(folder: Path, *command: str | Path) -> subprocess.CompletedProcess[str]
 
 def test_it_is_formatted_linted_typed_and_keeps_the_import_contracts(workspace: Path) -> None:
     written = ["tenants/src/insula_tenants/entries", "tests/tenants/entries"]
-    for command in (
+    commands: tuple[list[str | Path], ...] = (
         [BIN / "ruff", "format", "--check", "--no-cache", *written],
         [BIN / "ruff", "check", "--no-cache", *written],
         [BIN / "mypy", "--cache-dir", workspace / ".mypy_cache", *written],
         [BIN / "lint-imports", "--no-cache"],
-    ):
+    )
+    for command in commands:
         result = _run(workspace, *command)
         assert result.returncode == 0, f"{command}\n{result.stdout}{result.stderr}"
 

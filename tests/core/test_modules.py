@@ -91,7 +91,7 @@ def _changed(**changes: object) -> Module:
         name: getattr(notes, name)
         for name in ("name", "title", "summary", "package", "routes", "scopes", "tables")
     }
-    return Module(**(kept | changes))  # type: ignore[arg-type]
+    return Module(**(kept | changes))
 
 
 @pytest.mark.parametrize(
