@@ -46,6 +46,8 @@ class LazyGroup(click.RichGroup):
             command = getattr(importlib.import_module(self._lazy[name][0]), name)
         elif name is not None and name not in self.commands and name in _modules():
             command = _module_group(_modules()[name])
+        if name not in self.commands:  # `up` and `serve` print nothing but their log
+            _log_to_stderr()
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -61,6 +63,13 @@ class LazyGroup(click.RichGroup):
                 raise
             click.echo(f"insula: {line}", err=True)
             sys.exit(1)
+
+
+def _log_to_stderr() -> None:
+    """Stdout is what a command prints: with ``--json``, one document and nothing else."""
+    import structlog
+
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 def _modules() -> dict[str, EntryPoint]:

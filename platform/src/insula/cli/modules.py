@@ -119,9 +119,9 @@ def revise(name: str, message: str, as_json: bool) -> None:
         revision = write(name, message, url)
     if as_json:
         print_json(revision)
-    elif revision.path is None:
+    elif revision.path is None and not revision.open:
         click.echo(f"{name}: the migrations lead to the table classes; nothing to write")
-    else:
+    elif revision.path is not None:
         click.echo(f"{revision.path}\n\n{revision.sql}")
     for difference in revision.open:
         click.echo(f"insula: not in the file yet, write it by hand: {difference}", err=True)
