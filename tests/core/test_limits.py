@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from fixtures.installation import Installation, TestTenant, WebServer
+from redis import Redis
 
 BURST = 40
 
@@ -40,6 +41,30 @@ def test_two_replicas_admit_the_burst_and_no_more(
     refilled = int(time.monotonic() - start) + 1
     assert set(statuses) == {200, 429}
     assert BURST <= statuses.count(200) <= BURST + refilled
+
+
+@pytest.fixture
+def fresh_address(installation: Installation) -> Iterator[None]:
+    """Nobody's requests count against this machine's address, before and after."""
+    with Redis.from_url(installation.settings.redis_url) as redis:
+        redis.delete("rate:address:127.0.0.1")
+        yield
+        redis.delete("rate:address:127.0.0.1")
+
+
+@pytest.mark.usefixtures("fresh_address")
+@pytest.mark.parametrize("guess", ["token", "tenant"])
+def test_guesses_are_limited_by_address(replicas: list[WebServer], guess: str) -> None:
+    def headers(number: int) -> dict[str, str]:
+        if guess == "token":
+            return {"Authorization": f"Bearer a.b.c{number}"}
+        return {"Insula-Tenant": f"nobody-{number}"}
+
+    with httpx.Client(base_url=replicas[0].url, timeout=30) as client:
+        answers = [client.get("/api/v1/me", headers=headers(n)) for n in range(BURST * 3)]
+    assert {answer.status_code for answer in answers} <= {401, 404, 429}
+    assert answers[-1].status_code == 429
+    assert "retry-after" in answers[-1].headers
 
 
 def test_a_refusal_says_when_to_come_back(replicas: list[WebServer], acme: TestTenant) -> None:

@@ -162,7 +162,11 @@ class Gate:
         await self._dispatch(exchange, answer, receive)
 
     async def _admit(self, exchange: Exchange) -> None:
-        claims = self._claims(exchange)
+        try:
+            claims = self._claims(exchange)
+        except Unauthenticated:
+            await self._count_guess(exchange)
+            raise
         tenant = exchange.tenant = await self._resolve(exchange, claims)
         policy, bucket = self._policy(exchange, claims)
         verdict = await self._ask(policy, bucket, tenant, claims)
@@ -202,6 +206,14 @@ class Gate:
             cost=cost,
         )
 
+    async def _count_guess(self, exchange: Exchange) -> None:
+        """Limit by address what no user or tenant is there to be limited for: a guessed token
+        costs a signature check, a guessed tenant a query."""
+        policy = self._by_address
+        verdict = await self._ask(policy, network_of(exchange.address), None, None)
+        if not verdict.allowed:
+            self._limit(policy, verdict, exchange)
+
     def _claims(self, exchange: Exchange) -> Claims | None:
         header = exchange.headers.get(b"authorization")
         if header is None:
@@ -224,6 +236,8 @@ class Gate:
             assert claims is not None
             tenant = await self._directory.by_id(claims.tid, catalogue)
         else:
+            if not self._directory.knows(slug):
+                await self._count_guess(exchange)
             tenant = await self._directory.by_slug(slug, catalogue)
         if tenant is None:
             raise TenantNotFound

@@ -100,6 +100,10 @@ class Directory:
         self._tenants: OrderedDict[str, Tenant] = OrderedDict()
         self._ids: dict[str, str] = {}
 
+    def knows(self, slug: str) -> bool:
+        """Whether a tenant of this slug was there lately."""
+        return slug in self._tenants
+
     async def by_slug(self, slug: str, catalogue: Work) -> Tenant | None:
         cached = self._tenants.get(slug)
         if cached is not None and time.monotonic() - cached.loaded < STALE_SECONDS:
@@ -110,7 +114,11 @@ class Directory:
     async def by_id(self, tenant_id: str, catalogue: Work) -> Tenant | None:
         if (slug := self._ids.get(tenant_id)) is not None:
             cached = self._tenants.get(slug)
-            if cached is not None and time.monotonic() - cached.loaded < STALE_SECONDS:
+            if (
+                cached is not None
+                and cached.key == tenant_id  # or the slug has gone to another tenant
+                and time.monotonic() - cached.loaded < STALE_SECONDS
+            ):
                 return cached
         record = await catalogue.find(BY_ID, id=UUID(tenant_id))
         return self._remember(record.slug if record else "", record)
