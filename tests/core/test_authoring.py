@@ -70,7 +70,7 @@ def test_it_is_registered_in_its_distribution(workspace: Path) -> None:
     assert (workspace / "tenants/src/insula_tenants/entries/migrations/0001_initial.sql").exists()
 
 
-@pytest.mark.parametrize("name", ["Polls", "two words", "users", "../evil", "notes", "x"])
+@pytest.mark.parametrize("name", ["Polls", "two words", "users", "../evil", "notes", "x", "class"])
 def test_an_impossible_name_is_refused(workspace: Path, name: str) -> None:
     result = _run(workspace, sys.executable, "-m", "insula.cli", "modules", "new", name)
     assert result.returncode == 1

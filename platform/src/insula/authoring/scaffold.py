@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from keyword import iskeyword
 from pathlib import Path
 from string import Template
 
@@ -25,8 +26,8 @@ def write_module(name: str, *, singular: str | None, root: Path) -> list[Path]:
     """
     singular = singular or singular_of(name)
     for word in (name, singular):
-        if not _WORD.fullmatch(word):
-            raise SettingsError(f"{word!r} must be one lower-case word")
+        if not _WORD.fullmatch(word) or iskeyword(word):
+            raise SettingsError(f"{word!r} must be one lower-case word, and none of Python's own")
     project = root / "tenants" / "pyproject.toml"
     package = root / "tenants" / "src" / "insula_tenants" / name
     _check(name, package, project)
@@ -67,6 +68,8 @@ def _check(name: str, package: Path, project: Path) -> None:
         raise SettingsError(f"{name!r} belongs to a core service")
     if not project.is_file():
         raise SettingsError(f"{project.parent.parent} is no workspace of Insula: use --into")
+    if _ENTRY_POINTS not in project.read_text(encoding="utf-8"):
+        raise SettingsError(f"{project} has no section {_ENTRY_POINTS.strip()}")
     if package.exists():
         raise SettingsError(f"{package} exists")
 
@@ -84,6 +87,4 @@ def _register(name: str, project: Path) -> None:
     """Add the entry point by which the platform finds the module."""
     text = project.read_text(encoding="utf-8")
     line = f'{name} = "insula_tenants.{name}.module:MODULE"\n'
-    if _ENTRY_POINTS not in text:
-        raise SettingsError(f"{project} has no section {_ENTRY_POINTS.strip()}")
     project.write_text(text.replace(_ENTRY_POINTS, _ENTRY_POINTS + line), encoding="utf-8")
