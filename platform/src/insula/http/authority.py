@@ -6,6 +6,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from insula.access import PUBLIC, SIGNED_IN, Rights
 from insula.http.exchange import Exchange, exchange_of
+from insula.http.options import answer_options
 from insula.http.problem import Forbidden, Unauthenticated, Unavailable
 from insula.tenancy.errors import ModuleDisabled, TenantRequired
 
@@ -27,8 +28,10 @@ class Authority:
         Raises:
             TenantRequired, ModuleDisabled, Unauthenticated, Forbidden, Unavailable: or not.
         """
-        if scope.get("method") != "OPTIONS":  # which only says what methods there are
-            self._check(exchange_of(scope), scope["route_handler"].opt)
+        if scope.get("method") == "OPTIONS":  # needs no right
+            await answer_options(scope, send)
+            return
+        self._check(exchange_of(scope), scope["route_handler"].opt)
         await self._app(scope, receive, send)
 
     def _check(self, exchange: Exchange, opt: dict[str, Any]) -> None:

@@ -91,13 +91,23 @@ def check_json(body: bytes) -> None:
     """Refuse nesting that exhausts a stack, and U+0000, which PostgreSQL cannot store.
 
     Raises:
-        BadRequest: the body is nested too deeply.
+        BadRequest: the body is nested too deeply, or it is not UTF-8.
         InvalidInput: a string contains U+0000.
     """
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
         raise BadRequest(f"JSON may be nested at most {MAX_DEPTH} levels deep.")
+    if not body.isascii():
+        _check_utf8(body)
     if b"\\u0000" in body and _NUL_ESCAPE.search(body):
         raise InvalidInput(errors=(FieldError("", "The character U+0000 is not allowed."),))
+
+
+def _check_utf8(body: bytes) -> None:
+    """msgspec meets a bad byte inside a string with an error that is none of its own."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"JSON is UTF-8 (RFC 8259); byte {error.start} is not.") from error
 
 
 # A string that is never closed ends with the body: were it no match, every quote in it would be

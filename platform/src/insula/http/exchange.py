@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 from litestar.types import HTTPScope
+from litestar.utils import normalize_path
 
 from insula.db import Work
 from insula.http.admission import Verdict
@@ -37,7 +38,8 @@ class Exchange:
     def __init__(self, scope: HTTPScope) -> None:
         self.scope = scope
         self.method: str = scope["method"]
-        self.path: str = scope["path"]
+        self.path: str = normalize_path(scope["path"])
+        """As the router reads it: were ``//api`` another path here, it would pass the gate by."""
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.started = time.perf_counter()
         self.tenant: Tenant | None = None
