@@ -60,6 +60,15 @@ _CORS: list[tuple[bytes, bytes]] = [
         b"ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, Idempotency-Replayed",
     ),
 ]
+_PREFLIGHT: list[tuple[bytes, bytes]] = [
+    (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
+    (
+        b"access-control-allow-headers",
+        b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Insula-Tenant, "
+        b"Traceparent",
+    ),
+    (b"access-control-max-age", b"600"),
+]
 _ATTEMPTS = 3
 
 
@@ -146,6 +155,8 @@ class Gate:
             scope["method"] = "GET"
         if b"origin" in exchange.headers:
             exchange.extra += _CORS
+            if b"access-control-request-method" in exchange.headers:
+                exchange.extra += _PREFLIGHT
         if self._drain.active and scope["http_version"].startswith("1"):
             exchange.extra.append((b"connection", b"close"))
         if "\0" in exchange.path or b"%00" in scope["query_string"]:
