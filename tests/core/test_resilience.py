@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import io
 import resource
 import secrets
 import time
+import zipfile
 from typing import Any
 
 import asyncpg
@@ -288,3 +290,33 @@ async def test_a_thousand_idle_uploads_leave_room_for_others(acme: TestTenant) -
     finally:
         for writer in writers:
             writer.close()
+
+
+# Vaults
+
+
+def _zip(*files: str) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number, text in enumerate(files):
+            archive.writestr(f"note {number}.md", text)
+    return packed.getvalue()
+
+
+async def test_an_export_of_long_notes_leaves_the_loop_to_others(sign_up: SignUp) -> None:
+    tenant = sign_up("notes")
+    vault = _zip(*(secrets.token_hex(250_000) for _ in range(40)))  # 20 MB: over Litestar's limit
+    kind = {"Content-Type": "application/zip"}
+    answer = tenant.http.post("/api/v1/notes/import", content=vault, headers=kind)
+    assert answer.json()["created"] == 40
+    slowest = 0.0
+    async with httpx.AsyncClient(base_url=tenant.url, timeout=60) as client:
+        headers = tenant.http.headers
+        began = time.perf_counter()
+        export = asyncio.create_task(client.get("/api/v1/notes/export", headers=headers))
+        while not export.done():
+            started = time.perf_counter()
+            await client.get("/health/live")
+            slowest = max(slowest, time.perf_counter() - started)
+        assert (await export).status_code == 200
+        assert slowest < (time.perf_counter() - began) / 2

@@ -142,6 +142,7 @@ def _litestar(
         exception_handlers={Exception: _answer_problem, 500: _answer_problem},
         lifespan=[lifespan],
         openapi_config=None,
+        request_max_body_size=None,  # the gate and upload routes have limits of their own
         logging_config=None,
     )
     app.state.allowed = AllowedMethods(app)

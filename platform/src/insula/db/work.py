@@ -83,7 +83,7 @@ class Work:
         memory. Opens the unit's transaction."""
         connection = await self._in_transaction()
         await self._begin(connection)
-        cursor = connection.raw.cursor(statement.sql, *statement.arguments(params), prefetch=200)
+        cursor = connection.raw.cursor(statement.sql, *statement.arguments(params), prefetch=50)
         async for record in cursor:
             yield statement.decode(record)
 

@@ -14,6 +14,7 @@ from uuid import UUID
 import asyncpg
 from insula.db import Work
 from insula.db.ids import new_id
+from insula.http.errors import RETRYABLE
 
 from insula_tenants.notes import queries, service
 from insula_tenants.notes.content import of_file
@@ -54,12 +55,13 @@ def _take(entries: Iterator[VaultEntry]) -> list[VaultEntry]:
 async def _commit_batch(
     transaction: Transaction, batch: list[VaultEntry], author_id: UUID
 ) -> list[FileReport]:
-    """Again, if another import put one of the files there at the same moment."""
+    """Again, if another import put one of the files there at the same moment, or a migration
+    changed a table."""
     for attempt in range(_ATTEMPTS):
         try:
             async with transaction() as tx:
                 return await _import_batch(tx, batch, author_id)
-        except asyncpg.UniqueViolationError:
+        except (asyncpg.UniqueViolationError, *RETRYABLE):
             if attempt == _ATTEMPTS - 1:
                 raise
     raise AssertionError("unreachable")
