@@ -32,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="run.py", description=__doc__)
     parser.add_argument("--only", action="append", choices=_PARTS, help="may be repeated")
-    parser.add_argument("--seconds", type=float, default=4.0, help="of a turn (default 4)")
-    parser.add_argument("--rounds", type=int, default=7, help="of turns (default 7)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of a turn (default 2)")
+    parser.add_argument("--rounds", type=int, default=15, help="of turns (default 15)")
     parser.add_argument("--tenants", type=int, default=60, help="to provision (default 60)")
     parser.add_argument("--starts", type=int, default=5, help="cold and warm (default 5)")
     parser.add_argument("--output", type=Path, help="default: RESULTS.md, if nothing is left out")
