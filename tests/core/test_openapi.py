@@ -69,6 +69,13 @@ def test_a_list_documents_its_filters_and_orders(document: dict[str, Any]) -> No
     assert {"role", "created_at[gte]", "fields"} <= set(named)
 
 
+def test_a_number_in_a_path_documents_its_bounds(document: dict[str, Any]) -> None:
+    path = "/api/v1/notes/{note_id}/tasks/{number}"
+    parameters = document["paths"][path]["patch"]["parameters"]
+    number = next(item for item in parameters if item.get("name") == "number")
+    assert number["schema"] == {"type": "integer", "minimum": 1, "maximum": 1_000_000}
+
+
 def test_bodies_have_examples_that_work(document: dict[str, Any]) -> None:
     for _, path, operation in _operations(document):
         content = operation.get("requestBody", {}).get("content", {}).get("application/json")

@@ -101,8 +101,10 @@ def _path(endpoint: Endpoint, name: str, schemas: Schemas) -> Schema:
     field = endpoint.handler.parsed_fn_signature.parameters.get(name)
     annotation = field.raw if field is not None else endpoint.route.path_parameters[name].type
     schema = schemas.of(annotation, taken=True)
-    if schema == {"type": "string"}:
-        schema["minLength"] = 1
+    if field is not None:
+        schema |= _constraints(field.kwarg_definition)
+    if schema.get("type") == "string" and "format" not in schema:
+        schema.setdefault("minLength", 1)
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
