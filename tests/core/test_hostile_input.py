@@ -239,13 +239,13 @@ def test_further_slashes_change_nothing(tenant: TestTenant, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/tenants/", "//api/v1/tenants", "/%2fapi/v1/tenants"])
-def test_further_slashes_do_not_lead_round_the_limit_on_sign_ups(
-    tenant: TestTenant, path: str
-) -> None:
-    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-    answer = _exchange(tenant, head)
-    assert_problem(answer, 400)
-    assert answer.headers["ratelimit-policy"].startswith('"sign-up"')
+def test_nothing_leads_round_the_limit_on_sign_ups(tenant: TestTenant, path: str) -> None:
+    """Neither another spelling of the path nor a token."""
+    anonymous = f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+    for head in (anonymous, _head(f"POST {path}", tenant, "Content-Length: 0")):
+        answer = _exchange(tenant, head)
+        assert_problem(answer, 400)
+        assert answer.headers["ratelimit-policy"].startswith('"sign-up"')
 
 
 # Headers

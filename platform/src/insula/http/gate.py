@@ -263,10 +263,10 @@ class Gate:
         return exchange.header(b"insula-tenant") or None
 
     def _policy(self, exchange: Exchange, claims: Claims | None) -> tuple[Policy, str]:
+        if exchange.path == SIGN_UP and exchange.method == "POST":  # also with a token: one
+            return self._by_sign_up, network_of(exchange.address)  # sign-up would open the rest
         if claims is not None:
             return self._by_user, claims.sub
-        if exchange.path == SIGN_UP and exchange.method == "POST":
-            return self._by_sign_up, network_of(exchange.address)
         return self._by_address, network_of(exchange.address)
 
     def _limit(self, policy: Policy, verdict: Verdict, exchange: Exchange) -> None:
