@@ -100,7 +100,11 @@ class Pool:
                 connection.touch(role)
                 return connection
             self._open -= 1
-        connection = await (self._connect() if self._open < self._size else self._queue())
+        if self._open < self._size:
+            self._open += 1
+            connection = await self._connect()
+        else:
+            connection = await self._queue()
         connection.touch(role)
         return connection
 
@@ -114,12 +118,11 @@ class Pool:
         return idle.pop()
 
     async def _connect(self) -> Connection:
-        self._open += 1
+        """Fill a place that is counted already."""
         try:
             return await open_connection(self._dsn)
         except BaseException:
-            self._open -= 1
-            self._wake()
+            self._vacate()
             raise
 
     async def _queue(self) -> Connection:
@@ -143,7 +146,7 @@ class Pool:
         if (given := waiter.result()) is not None:
             self.release(given)
         else:
-            self._wake()
+            self._vacate()
 
     def release(self, connection: Connection) -> None:
         """Give a connection back; a worn-out or broken one is replaced."""
@@ -160,16 +163,17 @@ class Pool:
     def discard(self, connection: Connection) -> None:
         """Drop a connection whose state is not known, without waiting."""
         connection.raw.terminate()
-        self._open -= 1
-        self._wake()
+        self._vacate()
 
-    def _wake(self) -> None:
-        """Let the next in line open a connection of its own."""
+    def _vacate(self) -> None:
+        """A place goes to the next in line, to open a connection of its own. It stays counted
+        meanwhile: whoever comes in between must not take it as well."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(None)
                 return
+        self._open -= 1
 
     def _is_worn(self, connection: Connection) -> bool:
         return (

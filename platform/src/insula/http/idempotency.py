@@ -110,7 +110,7 @@ class Idempotency:
             claimed = await work.find(_CLAIM, key=name, fingerprint=fingerprint)
         except asyncpg.LockNotAvailableError as error:
             raise KeyInFlight(headers={"Retry-After": "1"}) from error
-        await work.run_script("SET LOCAL lock_timeout = 0")
+        await work.run_script("SET LOCAL lock_timeout TO DEFAULT")
         if claimed is not None:
             if random.random() < 0.01:  # noqa: S311 - housekeeping, not a secret
                 await work.execute(_EXPIRE)

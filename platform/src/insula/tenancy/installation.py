@@ -27,6 +27,16 @@ _DANGEROUS = (
 )
 
 
+# A stuck request, or a replica that was cut off with a lock in its hand, must not hold its tenants'
+# other requests, and with them a bucket's connections, for ever. Set on the login, since a pooler
+# in between may refuse settings that come with the connection.
+_PATIENCE = {
+    "statement_timeout": "60s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+
+
 def _logins(settings: Settings) -> list[str]:
     return [PROVISIONER, *(bucket_login(bucket) for bucket in range(settings.buckets))]
 
@@ -63,6 +73,9 @@ async def _prepare(admin: asyncpg.Connection, settings: Settings) -> tuple[str, 
             options = "LOGIN NOINHERIT" + (" CREATEROLE" if login == PROVISIONER else "")
             await _ensure_role(admin, login, options)
             await _ensure_password(admin, login, settings)
+            if login != PROVISIONER:
+                for name, value in _PATIENCE.items():
+                    await admin.execute(f"ALTER ROLE {login} SET {name} = '{value}'")
         await admin.execute(f"GRANT {OWNER} TO {PROVISIONER}")
         await admin.execute(f"GRANT CONNECT ON DATABASE {database} TO {', '.join(logins)}")
         await admin.execute(f"GRANT CREATE ON DATABASE {database} TO {OWNER}, {PROVISIONER}")
