@@ -191,8 +191,8 @@ async def test_killed_connections_are_an_unavailable_and_nothing_acknowledged_is
     url = installation.url
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=60) as client:
         load = [asyncio.create_task(work()) for work in (read, write) * 4]
-        for _ in range(20):
-            await asyncio.sleep(0.05)
+        for _ in range(6):
+            await asyncio.sleep(0.4)
             await admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE usename LIKE 'app\\_%'"
