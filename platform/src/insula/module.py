@@ -15,6 +15,10 @@ from sqlalchemy import Enum, Table
 
 from insula.access import PUBLIC, ROLES, SIGNED_IN, Scope
 from insula.db import TenantTable, Work
+from insula.events import EventType, Listener
+from insula.events.types import NAME as EVENT_NAME
+from insula.jobs import Cron, Job
+from insula.realtime import Channel
 
 ENTRY_POINTS = "insula.modules"
 _NAME = re.compile(r"[a-z][a-z0-9]{1,30}")
@@ -39,6 +43,10 @@ RESERVED = frozenset(
         "tenants",
         "sessions",
         "core",
+        "realtime",
+        "attachments",
+        "mail",
+        "graphql",
     ]
 )
 
@@ -62,6 +70,15 @@ class Module:
     routes: Sequence[HTTPRouteHandler] = ()
     scopes: Sequence[Scope] = ()
     tables: Sequence[type[TenantTable]] = ()
+    events: Sequence[EventType[Any]] = ()
+    """What it emits; ``*`` of these names may be subscribed to."""
+    listeners: Sequence[Listener] = ()
+    jobs: Sequence[Job[Any]] = ()
+    crons: Sequence[Cron] = ()
+    channels: Sequence[Channel] = ()
+    compat: Sequence[Router] = ()
+    """Routers outside of ``/api/v1/<name>``, below ``/compat/…``: other products' APIs on the
+    module's data. Every route of theirs names a right too."""
     cli: Sequence[click.Command] = ()
     needs: Sequence[str] = ()
     """Modules that have to be on before this one."""
@@ -134,6 +151,7 @@ def check(module: Module, *, entry_point: str) -> None:
         *_check_scopes(module),
         *_check_tables(module),
         *_check_routes(module),
+        *_check_names(module),
         *_check_migrations(module),
     ]
     if faults:
@@ -180,6 +198,24 @@ def _check_routes(module: Module) -> Iterable[str]:
             yield f"route {route!r} names no right: declare it with insula.http.get(…, right=…)"
         elif right not in scopes:
             yield f"a route needs {right!r}, which is not among the module's scopes"
+
+
+def _check_names(module: Module) -> Iterable[str]:
+    for event in module.events:
+        if not EVENT_NAME.fullmatch(event.name) or not event.name.startswith(f"{module.name}."):
+            yield f"event {event.name!r} must be called '{module.name}.<thing>.<past tense>'"
+    named = [("listener", listener.name) for listener in module.listeners]
+    named += [("job", job.name) for job in module.jobs]
+    named += [("cron", cron.name) for cron in module.crons]
+    for kind, name in named:
+        if not name.startswith(f"{module.name}."):
+            yield f"{kind} {name!r} must begin with '{module.name}.'"
+    for channel in module.channels:
+        if not channel.pattern.startswith(f"{module.name}/"):
+            yield f"channel {channel.pattern!r} must begin with '{module.name}/'"
+    for router in module.compat:
+        if not router.path.startswith("/compat/"):
+            yield f"the router {router.path!r} must lie below /compat/"
 
 
 def _check_migrations(module: Module) -> Iterable[str]:

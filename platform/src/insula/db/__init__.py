@@ -11,13 +11,14 @@ that returns a :class:`Statement`, so that each shape is compiled once.
 """
 
 from insula.db.statement import Statement, StatementError, binds
-from insula.db.tables import CatalogueTable, TenantTable
+from insula.db.tables import CatalogueTable, SpoolTable, TenantTable
 from insula.db.work import Database, RowNotFound, Work
 
 __all__ = [
     "CatalogueTable",
     "Database",
     "RowNotFound",
+    "SpoolTable",
     "Statement",
     "StatementError",
     "TenantTable",

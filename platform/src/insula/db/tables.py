@@ -40,3 +40,11 @@ class CatalogueTable(DeclarativeBase):
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = _TYPES
+
+
+class SpoolTable(DeclarativeBase):
+    """A table that every tenant writes rows of its own to and only the platform reads, in the
+    schema ``spool``."""
+
+    metadata = MetaData(naming_convention=NAMING, schema="spool")
+    type_annotation_map = _TYPES

@@ -39,7 +39,8 @@ from insula.identity.tokens import AccessTokens, Claims, TokenRejected
 from insula.settings import Settings
 from insula.telemetry import metrics
 from insula.telemetry.access_log import AccessLog
-from insula.telemetry.tracing import Tracing, new_trace_id, read_traceparent
+from insula.telemetry.context import traceparent
+from insula.telemetry.tracing import Tracing, new_span_id, new_trace_id, read_traceparent
 from insula.tenancy.errors import TenantNotFound, TenantSuspended
 from insula.tenancy.provisioning import CATALOGUE_PRELUDE
 from insula.tenancy.tenant import Directory, Tenant
@@ -142,9 +143,12 @@ class Gate:
         parent = read_traceparent(header.decode("latin-1")) if header else None
         if self._tracing.samples(parent):
             span = self._tracing.start(exchange.method, parent)
-            exchange.trace_id = f"{span.get_span_context().trace_id:032x}"
+            context = span.get_span_context()
+            exchange.trace_id = f"{context.trace_id:032x}"
+            traceparent.set(f"00-{exchange.trace_id}-{context.span_id:016x}-01")
             return span
         exchange.trace_id = parent[0] if parent else new_trace_id()
+        traceparent.set(f"00-{exchange.trace_id}-{parent[1] if parent else new_span_id()}-00")
         return None
 
     async def _serve(self, exchange: Exchange, answer: Answer, receive: Receive) -> None:
