@@ -108,11 +108,19 @@ async def migrate_fleet(
 
 
 async def _migrate_catalogue(catalogue: Work) -> None:
-    await catalogue.run_script("CREATE SCHEMA IF NOT EXISTS ctl")
+    await catalogue.run_script(
+        "CREATE SCHEMA IF NOT EXISTS ctl; CREATE SCHEMA IF NOT EXISTS spool;"
+        "GRANT USAGE ON SCHEMA spool TO PUBLIC"
+    )
     exists = await catalogue.find(_HAS_MIGRATIONS)
-    applied = await catalogue.many(APPLIED, module=core.CATALOGUE) if exists else []
-    if due := pending(core.catalogue_files(), applied):
-        await catalogue.run_script(script(due))
+    for files in (core.catalogue_files(), core.spool_files()):
+        module = files[0].module
+        applied = await catalogue.many(APPLIED, module=module) if exists else []
+        if due := pending(files, applied):
+            schema = "spool" if module == core.SPOOL else "ctl"
+            await catalogue.run_script(f"SET LOCAL search_path = {schema}, ctl; {script(due)}")
+            await catalogue.run_script("SET LOCAL search_path = ctl")
+            exists = "ctl.insula_migrations"
 
 
 async def _release(catalogue: Work, files: Files) -> list[Failure]:

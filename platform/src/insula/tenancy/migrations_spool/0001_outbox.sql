@@ -1,9 +1,6 @@
 -- What tenants hand over to the platform. A tenant's role may insert rows of its own, and do nothing
 -- else here: not read, not change, not even learn the number of a row.
-CREATE SCHEMA spool;
-GRANT USAGE ON SCHEMA spool TO PUBLIC;
-
-CREATE TABLE spool.outbox (
+CREATE TABLE outbox (
     id BIGINT GENERATED ALWAYS AS IDENTITY,
     tenant TEXT DEFAULT CURRENT_USER NOT NULL,
     kind TEXT NOT NULL,
@@ -11,19 +8,20 @@ CREATE TABLE spool.outbox (
     body JSONB NOT NULL,
     CONSTRAINT pk_outbox PRIMARY KEY (id)
 );
-CREATE INDEX ix_spool_outbox_due_at ON spool.outbox (due_at);
 
-GRANT INSERT ON spool.outbox TO PUBLIC;
-ALTER TABLE spool.outbox ENABLE ROW LEVEL SECURITY;
-CREATE POLICY own_rows ON spool.outbox FOR INSERT TO PUBLIC WITH CHECK (tenant = CURRENT_USER);
+CREATE INDEX ix_spool_outbox_due_at ON outbox (due_at);
+
+GRANT INSERT ON outbox TO PUBLIC;
+ALTER TABLE outbox ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_rows ON outbox FOR INSERT TO PUBLIC WITH CHECK (tenant = CURRENT_USER);
 
 -- pg_notify is taken from PUBLIC: this function, which the platform owns, says only "there is more".
-CREATE FUNCTION spool.wake() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+CREATE FUNCTION wake() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     PERFORM pg_catalog.pg_notify('insula_outbox', '');
     RETURN NULL;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION spool.wake() FROM PUBLIC;
-CREATE TRIGGER wake AFTER INSERT ON spool.outbox FOR EACH STATEMENT EXECUTE FUNCTION spool.wake();
+REVOKE EXECUTE ON FUNCTION wake() FROM PUBLIC;
+CREATE TRIGGER wake AFTER INSERT ON outbox FOR EACH STATEMENT EXECUTE FUNCTION wake();
