@@ -17,15 +17,16 @@ from insula.db.pool import Pool
 from insula.http.admission import SCRIPT
 from insula.http.allow import AllowedMethods
 from insula.http.authority import Authority
+from insula.http.dialect import Dialects
 from insula.http.direct import Direct
 from insula.http.docs import documentation
 from insula.http.drain import Drain
 from insula.http.errors import RETRYABLE, to_problem
-from insula.http.exchange import exchange_of
+from insula.http.exchange import exchange_of, refusal
 from insula.http.gate import Gate
 from insula.http.idempotency import Idempotency
 from insula.http.openapi import Tag
-from insula.http.problem import MEDIA_TYPE, MethodNotAllowed
+from insula.http.problem import MethodNotAllowed
 from insula.http.redis_line import Address, RedisLine
 from insula.http.reply import Reply
 from insula.http.supplies import supply
@@ -97,6 +98,7 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         revocations=revocations,
         idempotency=Idempotency(settings.secret_key),
         uploads=_uploads(app),
+        dialects=_dialects(modules),
         drain=drain,
     )
     return gate
@@ -131,7 +133,7 @@ def _litestar(
         health.ROUTER,
         IDENTITY,
         TENANCY,
-        *(module.router for module in modules.values()),
+        *(router for module in modules.values() for router in module.routers),
         documentation(tags, rights.scopes.values()),
     ]
     app = Litestar(
@@ -165,11 +167,14 @@ def _answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respon
     problem = to_problem(error)
     if isinstance(problem, MethodNotAllowed):
         problem.headers["Allow"] = request.app.state.allowed.of(exchange.path)
-    return Response(
-        problem.body(instance=exchange.path, trace_id=exchange.trace_id),
-        status_code=problem.status,
-        headers=problem.headers,
-        media_type=MEDIA_TYPE,
+    status, media_type, body = refusal(exchange, problem)
+    return Response(body, status_code=status, headers=problem.headers, media_type=media_type)
+
+
+def _dialects(modules: dict[str, Module]) -> Dialects:
+    routers = (router for module in modules.values() for router in module.compat)
+    return Dialects(
+        [(router.path, router.opt["dialect"]) for router in routers if "dialect" in router.opt]
     )
 
 

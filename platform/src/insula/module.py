@@ -11,6 +11,7 @@ from typing import Any
 import click
 from litestar import Router
 from litestar.handlers import HTTPRouteHandler
+from litestar.routes import HTTPRoute
 from sqlalchemy import Enum, Table
 
 from insula.access import PUBLIC, ROLES, SIGNED_IN, Scope
@@ -85,15 +86,19 @@ class Module:
     demo: Callable[[Work, "Demo"], Awaitable[None]] | None = None
     """Fills a fresh demo tenant with content worth looking at."""
     router: Router = field(init=False, repr=False)
+    """What is below ``/api/v1/<name>`` …"""
+    routers: tuple[Router, ...] = field(init=False, repr=False)
+    """… and everything else that is to be mounted, with it."""
 
     def __post_init__(self) -> None:
-        router = Router(
-            path=f"/api/v1/{self.name}",
-            route_handlers=list(self.routes),
-            tags=[self.title],
-            opt={"module": self.name},
-        )
+        router = self._mount(f"/api/v1/{self.name}", self.routes)
         object.__setattr__(self, "router", router)
+        compat = (self._mount("/", [each]) for each in self.compat)
+        object.__setattr__(self, "routers", (router, *compat))
+
+    def _mount(self, path: str, handlers: Sequence[HTTPRouteHandler | Router]) -> Router:
+        opt = {"module": self.name}
+        return Router(path=path, route_handlers=list(handlers), tags=[self.title], opt=opt)
 
     @property
     def migrations(self) -> Traversable:
@@ -192,7 +197,14 @@ def _check_tables(module: Module) -> Iterable[str]:
 
 def _check_routes(module: Module) -> Iterable[str]:
     scopes = {scope.name for scope in module.scopes} | {PUBLIC, SIGNED_IN}
-    for route in module.routes:
+    compat = [
+        handler
+        for router in module.compat
+        for route in router.routes
+        if isinstance(route, HTTPRoute)
+        for handler in route.route_handlers
+    ]
+    for route in (*module.routes, *compat):
         right = route.opt.get("right")
         if right is None:
             yield f"route {route!r} names no right: declare it with insula.http.get(…, right=…)"

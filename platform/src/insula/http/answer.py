@@ -6,9 +6,9 @@ from litestar.types import Message, Send
 
 from insula.http import conditional
 from insula.http.errors import DATABASE_ERRORS, RETRYABLE, to_problem
-from insula.http.exchange import Exchange
+from insula.http.exchange import Exchange, refusal
 from insula.http.idempotency import REPLAYED, FirstAnswer, Idempotency
-from insula.http.problem import MEDIA_TYPE, Problem
+from insula.http.problem import Problem
 
 _ALWAYS: list[tuple[bytes, bytes]] = [
     (b"x-content-type-options", b"nosniff"),
@@ -118,13 +118,13 @@ class Answer:
             return
         if exchange.work is not None:
             await exchange.work.finish(success=False)
-        body = problem.body(instance=exchange.path, trace_id=exchange.trace_id)
+        status, media_type, body = refusal(exchange, problem)
         headers = [
-            (b"content-type", MEDIA_TYPE.encode()),
+            (b"content-type", media_type.encode()),
             (b"content-length", str(len(body)).encode()),
             *((k.lower().encode(), v.encode("latin-1")) for k, v in problem.headers.items()),
         ]
-        await self._speak(problem.status, headers, body)
+        await self._speak(status, headers, body)
 
     async def replay(self, first: FirstAnswer) -> None:
         """Say again what was said to the first request with the same key."""

@@ -10,6 +10,8 @@ from litestar.utils import normalize_path
 
 from insula.db import Work
 from insula.http.admission import Verdict
+from insula.http.dialect import Dialect
+from insula.http.problem import MEDIA_TYPE, Problem
 from insula.tenancy.tenant import Tenant
 
 KEY = "insula"
@@ -30,9 +32,9 @@ class Exchange:
     """Everything the gate has found out about a request."""
 
     __slots__ = (
-        "address", "answer_bytes", "body", "caller", "extra", "headers", "method", "path", "policy",
-        "retry", "sampled", "scope", "span_id", "started", "status", "tenant", "trace_id",
-        "user", "verdict", "work",
+        "address", "answer_bytes", "body", "caller", "dialect", "extra", "headers", "method",
+        "path", "policy", "retry", "sampled", "scope", "span_id", "started", "status", "tenant",
+        "trace_id", "user", "verdict", "work",
     )  # fmt: skip
 
     def __init__(self, scope: HTTPScope) -> None:
@@ -59,10 +61,21 @@ class Exchange:
         self.status = 0
         self.answer_bytes = 0
         self.retry = False
+        self.dialect: Dialect | None = None
+        """How to say no, where it isn't Insula's own API that is spoken."""
 
     def header(self, name: bytes) -> str:
         """A request header as text; empty when it is absent. Names are lower case."""
         return self.headers.get(name, b"").decode("latin-1")
+
+
+def refusal(exchange: Exchange, problem: Problem) -> tuple[int, str, bytes]:
+    """Status, media type and body that tell this client about a problem."""
+    dialect = exchange.dialect
+    if dialect is not None:
+        return dialect.status_of(problem.status), dialect.media_type, dialect.body(problem)
+    body = problem.body(instance=exchange.path, trace_id=exchange.trace_id)
+    return problem.status, MEDIA_TYPE, body
 
 
 def exchange_of(scope: Any) -> Exchange:

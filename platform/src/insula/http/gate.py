@@ -20,6 +20,7 @@ from insula.http.address import client_address, network_of
 from insula.http.admission import DOWN, Policy, Verdict, admit, epoch_key
 from insula.http.answer import Answer
 from insula.http.body import ClientDisconnected, check_json, paced, read_body
+from insula.http.dialect import GATED, Dialects
 from insula.http.drain import Drain
 from insula.http.errors import to_problem
 from insula.http.exchange import KEY, Caller, Exchange
@@ -66,10 +67,11 @@ _PREFLIGHT: list[tuple[bytes, bytes]] = [
     (
         b"access-control-allow-headers",
         b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Insula-Tenant, "
-        b"Traceparent",
+        b"Traceparent, X-Requested-With",
     ),
     (b"access-control-max-age", b"600"),
 ]
+_SCHEMES = ("bearer",)
 _ATTEMPTS = 3
 
 
@@ -90,6 +92,7 @@ class Gate:
         revocations: Revocations,
         idempotency: Idempotency,
         uploads: dict[str, int],
+        dialects: Dialects,
         drain: Drain,
     ) -> None:
         self._app = app
@@ -103,6 +106,7 @@ class Gate:
         self._revocations = revocations
         self._idempotency = idempotency
         self._uploads = uploads
+        self._dialects = dialects
         self._drain = drain
         self._tracing = Tracing(settings)
         self._access_log = AccessLog() if settings.access_log else None
@@ -155,6 +159,7 @@ class Gate:
         scope = exchange.scope
         scope[KEY] = exchange  # type: ignore[literal-required]
         exchange.address = client_address(scope, self._trusted)
+        exchange.dialect = self._dialects.of(exchange.path)
         if exchange.method == "HEAD":
             scope["method"] = "GET"
         if b"origin" in exchange.headers:
@@ -165,7 +170,7 @@ class Gate:
             exchange.extra.append((b"connection", b"close"))
         if "\0" in exchange.path or b"%00" in scope["query_string"]:
             raise BadRequest("U+0000 is not allowed in a URL.")
-        if not exchange.path.startswith("/api/"):
+        if not exchange.path.startswith(GATED):
             await self._app(scope, receive, answer)
             return
         if exchange.method == "OPTIONS":
@@ -234,8 +239,9 @@ class Gate:
         if header is None:
             return None
         scheme, _, token = header.partition(b" ")
-        if scheme.lower() != b"bearer" or not token:
-            raise Unauthenticated("Authorization must be 'Bearer <access token>'.")
+        schemes = exchange.dialect.schemes if exchange.dialect is not None else _SCHEMES
+        if scheme.decode("latin-1").lower() not in schemes or not token:
+            raise Unauthenticated(f"Authorization must be '{schemes[0].title()} <access token>'.")
         try:
             return self._tokens.verify(token.strip())
         except TokenRejected as error:

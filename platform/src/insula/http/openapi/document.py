@@ -153,4 +153,4 @@ def _add_examples(paths: dict[str, Schema], components: dict[str, Schema]) -> No
             for holder in (operation.get("requestBody", {}), *operation["responses"].values()):
                 content = holder.get("content", {}).get(JSON)
                 if content and "schema" in content:
-                    content["example"] = example_of(content["schema"], components)
+                    content.setdefault("example", example_of(content["schema"], components))

@@ -13,6 +13,7 @@ from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 
 from insula.access import PUBLIC, SIGNED_IN
+from insula.http.dialect import GATED, Dialect
 from insula.http.listing import Listing
 from insula.http.problem import Problem
 
@@ -36,7 +37,7 @@ class Endpoint:
     @property
     def is_behind_gate(self) -> bool:
         """Whether the gate looks for tenant, token and limits."""
-        return self.path.startswith("/api/")
+        return self.path.startswith(GATED)
 
     @property
     def is_safe(self) -> bool:
@@ -62,6 +63,10 @@ class Endpoint:
     @property
     def module(self) -> str | None:
         return self.handler.opt.get("module")
+
+    @property
+    def dialect(self) -> Dialect | None:
+        return self.handler.opt.get("dialect")
 
     @property
     def listing(self) -> Listing[Any] | None:

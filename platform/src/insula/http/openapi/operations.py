@@ -101,7 +101,7 @@ class Operations:
         answers: dict[int, Schema] = {int(endpoint.handler.status_code): self._good(endpoint)}
         if endpoint.is_safe:
             answers[304] = {"$ref": "#/components/responses/NotModified"}
-        answers |= problems_of(endpoint)
+        answers |= problems_of(endpoint, self._schemas)
         for status, spec in (endpoint.handler.responses or {}).items():
             answers[status] = self._other(spec)
         return {str(status): answers[status] for status in sorted(answers)}

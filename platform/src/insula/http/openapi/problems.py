@@ -4,9 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Final
 
+import msgspec
+
+from insula.http.dialect import Dialect
 from insula.http.idempotency import KeyInFlight, KeyReused
 from insula.http.openapi.endpoints import Endpoint
-from insula.http.openapi.schemas import Schema, plain_text
+from insula.http.openapi.schemas import Schema, Schemas, plain_text
 from insula.http.problem import (
     KINDS,
     MEDIA_TYPE,
@@ -70,12 +73,29 @@ _HEADERS: Final[dict[int, tuple[str, ...]]] = {
 }
 
 
-def problems_of(endpoint: Endpoint) -> dict[int, Schema]:
+def problems_of(endpoint: Endpoint, schemas: Schemas) -> dict[int, Schema]:
     """The problem answers of an operation, by status."""
+    dialect = endpoint.dialect
     by_status: dict[int, dict[type[Problem], None]] = defaultdict(dict)
     for kind in (*_expected(endpoint), *endpoint.problems):
-        by_status[kind.status][kind] = None
+        status = kind.status if dialect is None else dialect.status_of(kind.status)
+        by_status[status][kind] = None
+    if dialect is not None:
+        schema = schemas.of(dialect.document)
+        return {
+            status: _in_dialect(dialect, tuple(kinds), schema)
+            for status, kinds in sorted(by_status.items())
+        }
     return {status: _response(tuple(kinds)) for status, kinds in sorted(by_status.items())}
+
+
+def _in_dialect(dialect: Dialect, kinds: Kinds, schema: Schema) -> Schema:
+    content = {"schema": schema, "example": msgspec.to_builtins(dialect.render(kinds[0]()))}
+    return {
+        "description": _description(kinds),
+        "headers": _headers(kinds),
+        "content": {dialect.media_type: content},
+    }
 
 
 def _expected(endpoint: Endpoint) -> Iterator[type[Problem]]:
@@ -121,14 +141,22 @@ def shared_responses() -> dict[str, Schema]:
 
 def _spelled_out(kinds: Kinds) -> Schema:
     examples = {kind.slug: {"$ref": f"#/components/examples/{kind.slug}"} for kind in kinds}
-    headers = ("Insula-Trace-Id", *_HEADERS.get(kinds[0].status, ()))
     return {
-        "description": "\n".join(f"- `{kind.slug}`: {kind.title}." for kind in kinds)
-        if len(kinds) > 1
-        else f"{kinds[0].title} (`{kinds[0].slug}`).",
-        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers},
+        "description": _description(kinds),
+        "headers": _headers(kinds),
         "content": {MEDIA_TYPE: {"schema": SCHEMA, "examples": examples}},
     }
+
+
+def _description(kinds: Kinds) -> str:
+    if len(kinds) > 1:
+        return "\n".join(f"- `{kind.slug}`: {kind.title}." for kind in kinds)
+    return f"{kinds[0].title} (`{kinds[0].slug}`)."
+
+
+def _headers(kinds: Kinds) -> Schema:
+    names = ("Insula-Trace-Id", *_HEADERS.get(kinds[0].status, ()))
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def examples() -> dict[str, Schema]:
