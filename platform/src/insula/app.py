@@ -12,9 +12,7 @@ from litestar.types import ASGIApp, Middleware
 
 from insula import health
 from insula.access import CORE_SCOPES, Rights
-from insula.db import Database
-from insula.db.pool import Pool
-from insula.http.admission import SCRIPT
+from insula.foundation import Foundation
 from insula.http.allow import AllowedMethods
 from insula.http.authority import Authority
 from insula.http.dialect import Dialects
@@ -27,7 +25,6 @@ from insula.http.gate import Gate
 from insula.http.idempotency import Idempotency
 from insula.http.openapi import Tag
 from insula.http.problem import MethodNotAllowed
-from insula.http.redis_line import Address, RedisLine
 from insula.http.reply import Reply
 from insula.http.supplies import supply
 from insula.identity.revocations import Revocations
@@ -36,10 +33,8 @@ from insula.identity.sessions import Sessions
 from insula.identity.throttle import LoginThrottle
 from insula.identity.tokens import AccessTokens
 from insula.module import Module, discover
-from insula.settings import Settings, SettingsError
-from insula.tenancy.roles import PROVISIONER, bucket_login, login_url
+from insula.settings import Settings
 from insula.tenancy.routes import ROUTER as TENANCY
-from insula.tenancy.tenant import Directory
 
 
 def create_app() -> ASGIApp:
@@ -51,23 +46,16 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
     """The gate with everything behind it.
 
     Raises:
-        SettingsError: there is no Redis or database URL.
+        SettingsError: see :class:`Foundation`.
     """
-    if not settings.redis_url:
-        raise SettingsError("INSULA_REDIS_URL is not set: `make run` starts a server of its own")
-    tenants, catalogue = _databases(settings)
-    redis = RedisLine(Address(settings.redis_url), (SCRIPT,))
+    foundation = Foundation(settings, modules)
+    redis, tenants = foundation.redis, foundation.tenants
     drain = Drain()
     rights = Rights(CORE_SCOPES + tuple(s for m in modules.values() for s in m.scopes))
     tokens = AccessTokens(settings.secret_key, seconds=settings.access_token_seconds)
     revocations = Revocations(redis, settings.access_token_seconds)
     sessions = Sessions(tokens, revocations, refresh_seconds=settings.refresh_token_seconds)
-    services: dict[str, Any] = {
-        "settings": settings,
-        "modules": modules,
-        "database": tenants,
-        "catalogue": catalogue,
-        "redis": redis,
+    services = foundation.services | {
         "drain": drain,
         "sessions": sessions,
         "throttle": LoginThrottle(redis, settings.login_limit),
@@ -75,24 +63,23 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        await redis.connect()
+        await foundation.open()
         freeze_collector()
         try:
             yield
         finally:
             gate.close()
-            await redis.close()
-            await tenants.close()
-            await catalogue.close()
+            await foundation.close()
 
     app = _litestar(modules, services, rights, lifespan)
     gate = Gate(
         app,
         settings=settings,
         tenants=tenants,
-        catalogue=catalogue,
+        catalogue=foundation.catalogue,
         redis=redis,
-        directory=Directory(),
+        directory=foundation.directory,
+        tracing=foundation.tracing,
         tokens=tokens,
         rights=rights,
         revocations=revocations,
@@ -102,19 +89,6 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         drain=drain,
     )
     return gate
-
-
-def _databases(settings: Settings) -> tuple[Database, Database]:
-    def pool(login: str) -> Pool:
-        return Pool(
-            login_url(settings, login),
-            size=settings.pool_size,
-            tenants=settings.connection_tenants,
-            seconds=settings.connection_seconds,
-        )
-
-    buckets = [pool(bucket_login(bucket)) for bucket in range(settings.buckets)]
-    return Database(buckets), Database([pool(PROVISIONER)])
 
 
 def freeze_collector() -> None:

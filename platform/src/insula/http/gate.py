@@ -87,6 +87,7 @@ class Gate:
         catalogue: Database,
         redis: RedisLine,
         directory: Directory,
+        tracing: Tracing,
         tokens: AccessTokens,
         rights: Rights,
         revocations: Revocations,
@@ -108,7 +109,7 @@ class Gate:
         self._uploads = uploads
         self._dialects = dialects
         self._drain = drain
-        self._tracing = Tracing(settings)
+        self._tracing = tracing
         self._access_log = AccessLog() if settings.access_log else None
         self._trusted = frozenset(
             address.strip() for address in settings.trusted_proxies.split(",")
@@ -395,7 +396,6 @@ class Gate:
 
     def close(self) -> None:
         """Flush what is buffered."""
-        self._tracing.close()
         if self._access_log is not None:
             self._access_log.flush()
 

@@ -2,6 +2,8 @@
 
 import random
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry import trace
@@ -9,10 +11,17 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    StatusCode,
+    TraceFlags,
+)
 
 from insula import __version__
 from insula.settings import Settings
+from insula.telemetry.context import traceparent
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 
@@ -44,7 +53,6 @@ class Tracing:
             self._start(settings.otlp_endpoint)
 
     def _start(self, endpoint: str) -> None:
-
         resource = Resource.create({"service.name": "insula", "service.version": __version__})
         self._provider = TracerProvider(resource=resource)
         exporter = OTLPSpanExporter(endpoint=endpoint.rstrip("/") + "/v1/traces")
@@ -61,14 +69,40 @@ class Tracing:
 
     def start(self, name: str, parent: tuple[str, str, bool] | None) -> Any:
         """A server span; the caller ends it."""
+        return self._start_below(name, parent, SpanKind.SERVER)
 
+    def _start_below(self, name: str, parent: tuple[str, str, bool] | None, kind: SpanKind) -> Any:
         context = None
         if parent is not None:
             remote = SpanContext(
                 int(parent[0], 16), int(parent[1], 16), is_remote=True, trace_flags=TraceFlags(1)
             )
             context = trace.set_span_in_context(NonRecordingSpan(remote))
-        return self._tracer.start_span(name, context=context, kind=SpanKind.SERVER)
+        return self._tracer.start_span(name, context=context, kind=kind)
+
+    @contextmanager
+    def span(self, name: str, parent: str, kind: SpanKind, **attributes: Any) -> Iterator[None]:
+        """A span below ``parent`` (a ``traceparent``) if that is sampled; what runs inside belongs
+        to its trace either way."""
+        read = read_traceparent(parent)
+        span = None
+        if read is not None and self.samples(read):
+            span = self._start_below(name, read, kind)
+            span.set_attributes(attributes)
+            context = span.get_span_context()
+            parent = f"00-{context.trace_id:032x}-{context.span_id:016x}-01"
+        token = traceparent.set(parent)
+        try:
+            yield
+        except Exception as error:
+            if span is not None:
+                span.record_exception(error)
+                span.set_status(StatusCode.ERROR)
+            raise
+        finally:
+            traceparent.reset(token)
+            if span is not None:
+                span.end()
 
     def close(self) -> None:
         if self._provider is not None:

@@ -1,0 +1,63 @@
+"""What a web process and a worker both stand on: connections, and the services made of them."""
+
+from typing import Any
+
+from insula.db import Database
+from insula.db.pool import Pool
+from insula.http.admission import SCRIPT
+from insula.http.redis_line import Address, RedisLine
+from insula.module import Module
+from insula.settings import Settings, SettingsError
+from insula.telemetry.tracing import Tracing
+from insula.tenancy.roles import PROVISIONER, bucket_login, login_url
+from insula.tenancy.tenant import Directory
+
+
+class Foundation:
+    """Made once a process. ``services`` is what handlers and jobs ask for by name; a core service
+    that both need is added here.
+
+    Raises:
+        SettingsError: there is no Redis or database URL.
+    """
+
+    def __init__(self, settings: Settings, modules: dict[str, Module]) -> None:
+        if not settings.redis_url:
+            raise SettingsError(
+                "INSULA_REDIS_URL is not set: `make run` starts a server of its own"
+            )
+        self.settings = settings
+        self.modules = modules
+        self.tenants = Database(
+            [_pool(settings, bucket_login(bucket)) for bucket in range(settings.buckets)]
+        )
+        self.catalogue = Database([_pool(settings, PROVISIONER)])
+        self.redis = RedisLine(Address(settings.redis_url), (SCRIPT,))
+        self.directory = Directory()
+        self.tracing = Tracing(settings)
+        self.services: dict[str, Any] = {
+            "settings": settings,
+            "modules": modules,
+            "database": self.tenants,
+            "catalogue": self.catalogue,
+            "redis": self.redis,
+        }
+
+    async def open(self) -> None:
+        """In the running loop, before anything is asked of a service."""
+        await self.redis.connect()
+
+    async def close(self) -> None:
+        await self.redis.close()
+        await self.tenants.close()
+        await self.catalogue.close()
+        self.tracing.close()
+
+
+def _pool(settings: Settings, login: str) -> Pool:
+    return Pool(
+        login_url(settings, login),
+        size=settings.pool_size,
+        tenants=settings.connection_tenants,
+        seconds=settings.connection_seconds,
+    )
