@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from insula_tenants.notes.dialect import render
+from insula.markdown.dialect import render
 
 _SPEC = Path(__file__).parents[2] / "fixtures" / "commonmark" / "spec-0.31.2.json"
 _EXAMPLES: list[dict[str, Any]] = json.loads(_SPEC.read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from insula_tenants.notes.diff import LINES_LIMIT, TextDiff, diff_texts, unified_diff
+from insula.markdown.diff import LINES_LIMIT, TextDiff, diff_texts, unified_diff
 
 
 def _applied(old: str, diff: TextDiff) -> str:

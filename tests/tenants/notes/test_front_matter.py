@@ -7,9 +7,9 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from insula_tenants.notes.front_matter import FRONT_MATTER_LIMIT, read_properties, split_text
+from insula.markdown.front_matter import FRONT_MATTER_LIMIT, read_properties, split_text
+from insula.markdown.tags import clean_tag
 from insula_tenants.notes.front_matter_edit import with_tags, with_title
-from insula_tenants.notes.tags import clean_tag
 
 
 @pytest.mark.parametrize(

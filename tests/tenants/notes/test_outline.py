@@ -3,10 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from insula_tenants.notes.links import Link, fold, link_key, note_keys
+from insula.archives.names import fold
+from insula.markdown.tags import TAG_LIMIT, TAGS_LIMIT, clean_tag, distinct
+from insula_tenants.notes.links import Link, link_key, note_keys
 from insula_tenants.notes.markdown import read_markdown
 from insula_tenants.notes.outline import LINKS_LIMIT, Outline
-from insula_tenants.notes.tags import TAG_LIMIT, TAGS_LIMIT, clean_tag, distinct
 
 
 def outline(body: str) -> Outline:

@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from insula.markdown.safe_html import slug
 from insula_tenants.notes.markdown import read_markdown
-from insula_tenants.notes.safe_html import slug
 
 _REL = 'rel="nofollow noopener noreferrer"'
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from insula_tenants.notes.front_matter import read_properties, split_text
+from insula.markdown.front_matter import read_properties, split_text
 from insula_tenants.notes.markdown import read_markdown
 from insula_tenants.notes.titles import TITLE_LIMIT, clean_title, file_text, title_of
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from insula_tenants.notes.vault import (
+    ArchiveLimits,
+    ArchiveRefused,
     Refused,
     Skipped,
     VaultEntry,
-    VaultLimits,
     VaultNote,
-    VaultRefused,
     open_vault,
 )
 
@@ -30,18 +30,18 @@ def _zip(*files: tuple[str | zipfile.ZipInfo, str | bytes], packed: bool = True)
     return stream.getvalue()
 
 
-def _entries(archive: bytes, limits: VaultLimits | None = None) -> list[VaultEntry]:
+def _entries(archive: bytes, limits: ArchiveLimits | None = None) -> list[VaultEntry]:
     with open_vault(io.BytesIO(archive), limits) as vault:
         return list(vault)
 
 
-def _one(archive: bytes, limits: VaultLimits | None = None) -> VaultEntry:
+def _one(archive: bytes, limits: ArchiveLimits | None = None) -> VaultEntry:
     (entry,) = _entries(archive, limits)
     return entry
 
 
-def _refused(archive: bytes, limits: VaultLimits | None = None) -> str:
-    with pytest.raises(VaultRefused) as refused:
+def _refused(archive: bytes, limits: ArchiveLimits | None = None) -> str:
+    with pytest.raises(ArchiveRefused) as refused:
         _entries(archive, limits)
     return str(refused.value)
 
@@ -65,9 +65,9 @@ def test_notes_come_in_the_order_of_the_archive() -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        ("../evil.md", "the path leads out of the vault"),
-        ("a/../../evil.md", "the path leads out of the vault"),
-        ("a/..\\..\\evil.md", "the path leads out of the vault"),
+        ("../evil.md", "the path leads out of the folder"),
+        ("a/../../evil.md", "the path leads out of the folder"),
+        ("a/..\\..\\evil.md", "the path leads out of the folder"),
         ("/etc/evil.md", "the path is absolute"),
         ("\\evil.md", "the path is absolute"),
         ("C:/evil.md", "the path is absolute"),
@@ -145,10 +145,10 @@ def test_a_damaged_file_does_not_stop_the_others() -> None:
 
 def test_an_archive_is_bounded() -> None:
     archive = _zip(*((f"{n}.md", "text") for n in range(5)))
-    assert "more than 4 files" in _refused(archive, VaultLimits(entries=4))
-    assert "more than 19 bytes" in _refused(archive, VaultLimits(total_bytes=19))
-    assert "table of contents" in _refused(archive, VaultLimits(directory_bytes=200))
-    assert len(_entries(archive, VaultLimits(entries=5, total_bytes=20))) == 5
+    assert "more than 4 files" in _refused(archive, ArchiveLimits(entries=4))
+    assert "more than 19 bytes" in _refused(archive, ArchiveLimits(total_bytes=19))
+    assert "table of contents" in _refused(archive, ArchiveLimits(directory_bytes=200))
+    assert len(_entries(archive, ArchiveLimits(entries=5, total_bytes=20))) == 5
 
 
 @pytest.mark.parametrize("content", [b"", b"PK", b"# Markdown", b"PK\x05\x06" + b"\xff" * 18])
@@ -219,5 +219,5 @@ def test_a_mangled_archive_is_read_or_refused(changes: list[tuple[int, int]], cu
     for place, byte in changes:
         mangled[place] = byte
     for content in (bytes(mangled), bytes(mangled[:cut]), bytes(mangled[cut:])):
-        with suppress(VaultRefused):
+        with suppress(ArchiveRefused):
             _entries(content)

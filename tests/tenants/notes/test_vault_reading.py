@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from insula_tenants.notes.markdown import BODY_LIMIT
 from insula_tenants.notes.vault import (
+    ArchiveLimits,
+    ArchiveRefused,
     Refused,
     Skipped,
     VaultEntry,
-    VaultLimits,
     VaultNote,
-    VaultRefused,
     open_vault,
     read_file,
 )
@@ -26,7 +26,7 @@ def _write(root: Path, files: dict[str, bytes | str]) -> Path:
     return root
 
 
-def _entries(root: Path, limits: VaultLimits | None = None) -> dict[str, VaultEntry]:
+def _entries(root: Path, limits: ArchiveLimits | None = None) -> dict[str, VaultEntry]:
     with open_vault(root, limits) as vault:
         entries = list(vault)
         assert len(entries) == len(vault)
@@ -142,20 +142,20 @@ def test_names_keep_their_composition_and_twins_are_named(tmp_path: Path) -> Non
 def test_a_vault_is_bounded(tmp_path: Path) -> None:
     root = _write(tmp_path, {f"{n}.md": "text" for n in range(5)})
     with (
-        pytest.raises(VaultRefused, match="more than 4 files"),
-        open_vault(root, VaultLimits(entries=4)),
+        pytest.raises(ArchiveRefused, match="more than 4 files"),
+        open_vault(root, ArchiveLimits(entries=4)),
     ):
         pass
     with (
-        pytest.raises(VaultRefused, match="more than 19 bytes"),
-        open_vault(root, VaultLimits(total_bytes=19)),
+        pytest.raises(ArchiveRefused, match="more than 19 bytes"),
+        open_vault(root, ArchiveLimits(total_bytes=19)),
     ):
         pass
-    assert len(_entries(root, VaultLimits(entries=5, total_bytes=20))) == 5
+    assert len(_entries(root, ArchiveLimits(entries=5, total_bytes=20))) == 5
 
 
 def test_there_is_no_vault(tmp_path: Path) -> None:
-    with pytest.raises(VaultRefused, match="No such file"), open_vault(tmp_path / "none"):
+    with pytest.raises(ArchiveRefused, match="No such file"), open_vault(tmp_path / "none"):
         pass
 
 

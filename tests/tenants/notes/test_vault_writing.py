@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from insula_tenants.notes.titles import file_text
 from insula_tenants.notes.vault import (
     FileNames,
+    FolderWriter,
     PathRefused,
-    VaultFolder,
     VaultNote,
-    VaultZip,
+    ZipWriter,
     open_vault,
     portability_warning,
     unsafe_reason,
@@ -34,7 +34,7 @@ _FILES = {
 
 
 def _packed(files: dict[str, str], modified: datetime = _WHEN) -> bytes:
-    archive = VaultZip()
+    archive = ZipWriter()
     parts = [archive.add(path, text, modified) for path, text in files.items()]
     return b"".join([*parts, archive.finish()])
 
@@ -56,10 +56,10 @@ def test_an_archive_comes_out_as_it_went_in() -> None:
 
 
 def test_a_folder_comes_out_as_it_went_in(tmp_path: Path) -> None:
-    folder = VaultFolder(tmp_path / "in")
+    folder = FolderWriter(tmp_path / "in")
     for path, text in _FILES.items():
         folder.add(path, text, _WHEN)
-    again = VaultFolder(tmp_path / "out")
+    again = FolderWriter(tmp_path / "out")
     for path, text in _exported(tmp_path / "in").items():
         again.add(path, text, _WHEN)
     for path, text in _FILES.items():
@@ -102,7 +102,7 @@ def test_other_programs_read_the_archive(tmp_path: Path) -> None:
 
 
 def test_an_archive_is_sent_while_it_is_made() -> None:
-    archive = VaultZip()
+    archive = ZipWriter()
     sent = archive.add("a.md", "x" * 100, _WHEN)
     assert sent.startswith(b"PK\x03\x04")
     assert len(sent) < 200
@@ -131,14 +131,14 @@ def test_dates_survive_to_the_second(modified: datetime, read: datetime) -> None
 )
 def test_nothing_is_written_outside(tmp_path: Path, path: str) -> None:
     with pytest.raises(PathRefused):
-        VaultZip().add(path, "x", _WHEN)
+        ZipWriter().add(path, "x", _WHEN)
     with pytest.raises(PathRefused):
-        VaultFolder(tmp_path / "vault").add(path, "x", _WHEN)
+        FolderWriter(tmp_path / "vault").add(path, "x", _WHEN)
     assert [entry.name for entry in tmp_path.rglob("*")] == ["vault"]
 
 
 def test_nothing_is_written_through_links(tmp_path: Path) -> None:
-    folder = VaultFolder(tmp_path / "vault")
+    folder = FolderWriter(tmp_path / "vault")
     (tmp_path / "outside").mkdir()
     (tmp_path / "vault" / "link").symlink_to(tmp_path / "outside")
     (tmp_path / "vault" / "file.md").symlink_to(tmp_path / "outside" / "new.md")
@@ -149,7 +149,7 @@ def test_nothing_is_written_through_links(tmp_path: Path) -> None:
 
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
-    folder, archive = VaultFolder(tmp_path), VaultZip()
+    folder, archive = FolderWriter(tmp_path), ZipWriter()
     folder.add("a.md", "one", _WHEN)
     archive.add("a.md", "one", _WHEN)
     with pytest.raises(PathRefused, match="taken"):

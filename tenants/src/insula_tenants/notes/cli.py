@@ -14,7 +14,7 @@ from insula.db import Work
 from insula_tenants.notes import queries
 from insula_tenants.notes.importing import export_vault, import_vault, summarise
 from insula_tenants.notes.schemas import FileReport, ImportReport
-from insula_tenants.notes.vault import VaultFolder, VaultRefused, VaultZip, open_vault
+from insula_tenants.notes.vault import ArchiveRefused, FolderWriter, ZipWriter, open_vault
 
 _tenant = click.option("--tenant", required=True, metavar="SLUG", help="Whose notes.")
 
@@ -47,7 +47,7 @@ async def _import(source: Path, slug: str, user: str | None) -> ImportReport:
                 async for batch in import_vault(operator.transaction, vault, author):
                     reports += batch
                     progress("files", len(reports), len(vault))
-        except VaultRefused as error:
+        except ArchiveRefused as error:
             raise click.ClickException(str(error)) from error
     return summarise(reports)
 
@@ -96,7 +96,7 @@ async def _export(target: Path, slug: str) -> tuple[int, list[FileReport]]:
             if target.suffix.lower() == ".zip":
                 faults = await _export_zip(target, tx, tell)
             else:
-                folder = VaultFolder(target)
+                folder = FolderWriter(target)
 
                 async def write(path: str, text: str, modified: datetime) -> None:
                     folder.add(path, text, modified)
@@ -108,7 +108,7 @@ async def _export(target: Path, slug: str) -> tuple[int, list[FileReport]]:
 async def _export_zip(target: Path, tx: Work, tell: Callable[[], None]) -> list[FileReport]:
     """The zip takes its name only when it is whole."""
     partial = target.with_name(f"{target.name}.part")
-    archive = VaultZip()
+    archive = ZipWriter()
     try:
         with partial.open("xb") as file:
 

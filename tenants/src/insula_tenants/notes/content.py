@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from insula.markdown.front_matter import read_properties
+from insula.markdown.tags import clean_tag, distinct
 
-from insula_tenants.notes.front_matter import read_properties
 from insula_tenants.notes.front_matter_edit import with_tags
 from insula_tenants.notes.links import Link, link_key, note_keys
 from insula_tenants.notes.markdown import read_markdown
-from insula_tenants.notes.tags import clean_tag, distinct
 from insula_tenants.notes.titles import clean_title, title_of
 from insula_tenants.notes.vault import VaultNote
 

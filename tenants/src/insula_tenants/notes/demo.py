@@ -1,11 +1,11 @@
 """Notes worth looking at, for a demo tenant."""
 
 from insula.db import Work
+from insula.markdown.front_matter import split_text
 from insula.module import Demo
 
 from insula_tenants.notes import service
 from insula_tenants.notes.content import compose
-from insula_tenants.notes.front_matter import split_text
 
 _NOTES = (
     """# Start here

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from insula_tenants.notes.front_matter import Block, find_block
-from insula_tenants.notes.front_matter_yaml import Entry, FrontMatterError, read_entries
+from insula.markdown.front_matter import Block, find_block
+from insula.markdown.front_matter_yaml import Entry, FrontMatterError, read_entries
 
 _PLAIN = re.compile(r"[^\W\d_](?:[\w ./()-]*[\w.)])?")
 _WORDS = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"}

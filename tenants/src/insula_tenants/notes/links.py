@@ -6,19 +6,14 @@ one comparison of strings; case and Unicode composition make no difference.
 """
 
 import posixpath
-import re
 from typing import Literal
-from unicodedata import normalize
-from urllib.parse import unquote
 
 import msgspec
+from insula.archives.names import fold
+from insula.markdown.wikilinks import MARKDOWN_SUFFIX
 
 TARGET_LIMIT = 500
 """Characters of a target; a longer one leads nowhere and is left out."""
-_KEY_LIMIT = 500
-"""Characters of a key: with four bytes each it still fits into a B-tree's page."""
-_MARKDOWN_SUFFIX = re.compile(r"\.(?:md|markdown)$", re.IGNORECASE)
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:|//", re.IGNORECASE)
 
 LinkKind = Literal["wikilink", "embed", "markdown"]
 
@@ -36,26 +31,6 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     """1-based line of the body."""
 
 
-def wikilink_target(inner: str) -> tuple[str, str]:
-    """Target and heading of what stands in ``[[…]]`` before the bar."""
-    target, _, heading = inner.partition("#")
-    return target.strip(), heading.strip()
-
-
-def markdown_target(href: str) -> tuple[str, str] | None:
-    """Target and heading of a relative Markdown link to a Markdown file; None for any other."""
-    path, _, heading = href.partition("#")
-    path = unquote(path)
-    if _SCHEME.match(path) or not _MARKDOWN_SUFFIX.search(path):
-        return None
-    return path, unquote(heading)
-
-
-def embed_text(target: str, label: str) -> str:
-    """What stands for ``![[target|label]]``; a label of digits is the width of an image."""
-    return label.strip() if label.strip(" 0123456789x") else target
-
-
 def link_key(link: Link, path: str | None = None) -> str:
     """The key by which ``link``, in the note stored at ``path``, finds its target.
 
@@ -66,7 +41,7 @@ def link_key(link: Link, path: str | None = None) -> str:
     if link.kind == "markdown":
         folder = posixpath.dirname(path or "")
         target = posixpath.normpath(posixpath.join("/", folder, target))
-    return fold(_MARKDOWN_SUFFIX.sub("", target.strip("/")))
+    return fold(MARKDOWN_SUFFIX.sub("", target.strip("/")))
 
 
 def note_keys(path: str | None, title: str, aliases: tuple[str, ...] = ()) -> tuple[str, ...]:
@@ -74,13 +49,7 @@ def note_keys(path: str | None, title: str, aliases: tuple[str, ...] = ()) -> tu
 
     ``work/2024/Plan.md`` is found as ``work/2024/plan``, ``2024/plan`` and ``plan``.
     """
-    parts = _MARKDOWN_SUFFIX.sub("", path or "").split("/")
+    parts = MARKDOWN_SUFFIX.sub("", path or "").split("/")
     names = ["/".join(parts[start:]) for start in range(len(parts))]
     keys = dict.fromkeys(fold(name) for name in (*names, title, *aliases))
     return tuple(key for key in keys if key)
-
-
-def fold(name: str) -> str:
-    """Same for all spellings of a name that a person takes for the same."""
-    folded = normalize("NFC", normalize("NFC", name).casefold())
-    return " ".join(folded.split())[:_KEY_LIMIT].rstrip()

@@ -1,10 +1,10 @@
 """The body of a note, rendered and read: what is computed once, when a note is written."""
 
 import msgspec
+from insula.markdown.dialect import render
+from insula.markdown.safe_html import plain_html, safe_html
 
-from insula_tenants.notes.dialect import render
 from insula_tenants.notes.outline import Outline, outline
-from insula_tenants.notes.safe_html import plain_html, safe_html
 
 BODY_LIMIT = 1_000_000
 """Characters of a note's body; rendering one takes well under a second."""

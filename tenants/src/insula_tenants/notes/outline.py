@@ -10,16 +10,10 @@ from html import unescape
 from urllib.parse import unquote
 
 import msgspec
+from insula.markdown.tags import distinct, inline_tags
+from insula.markdown.wikilinks import embed_text, markdown_target, wikilink_target
 
-from insula_tenants.notes.links import (
-    TARGET_LIMIT,
-    Link,
-    LinkKind,
-    embed_text,
-    markdown_target,
-    wikilink_target,
-)
-from insula_tenants.notes.tags import distinct, inline_tags
+from insula_tenants.notes.links import TARGET_LIMIT, Link, LinkKind
 
 LINKS_LIMIT = 5_000
 """Links of one note; later ones are ignored."""

@@ -5,11 +5,11 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
+from insula.markdown.tags import TAG_LIMIT
 from msgspec import UNSET, Meta, UnsetType
 
 from insula_tenants.notes.markdown import BODY_LIMIT
 from insula_tenants.notes.outline import Task
-from insula_tenants.notes.tags import TAG_LIMIT
 from insula_tenants.notes.titles import TITLE_LIMIT
 
 Title = Annotated[

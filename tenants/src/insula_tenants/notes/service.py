@@ -12,11 +12,11 @@ from insula.db import RowNotFound, Statement, Work
 from insula.db.ids import new_id
 from insula.http.conditional import require_match
 from insula.http.problem import FieldError, InvalidInput
+from insula.markdown.diff import TextDiff, diff_texts
 from msgspec import UNSET
 
 from insula_tenants.notes import queries
 from insula_tenants.notes.content import Content, compose
-from insula_tenants.notes.diff import TextDiff, diff_texts
 from insula_tenants.notes.errors import NoSuchTask, PathTaken
 from insula_tenants.notes.schemas import (
     Note,

@@ -10,7 +10,8 @@ import posixpath
 import re
 from unicodedata import category
 
-from insula_tenants.notes.front_matter import Properties, read_properties, split_text
+from insula.markdown.front_matter import Properties, read_properties, split_text
+
 from insula_tenants.notes.front_matter_edit import with_title
 
 TITLE_LIMIT = 300

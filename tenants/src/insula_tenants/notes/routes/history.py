@@ -6,11 +6,11 @@ from uuid import UUID
 from insula.db import Work
 from insula.http.conditional import IfMatch, versioned
 from insula.http.exchange import Caller
+from insula.markdown.diff import TextDiff
 from litestar import Response, get, post
 from litestar.params import PathParameter, QueryParameter
 
 from insula_tenants.notes import queries, service
-from insula_tenants.notes.diff import TextDiff
 from insula_tenants.notes.permissions import READ, WRITE
 from insula_tenants.notes.schemas import Note, Revision, RevisionLine
 

@@ -18,7 +18,7 @@ from insula_tenants.notes.errors import VaultUnreadable
 from insula_tenants.notes.importing import Transaction, export_vault, import_vault, summarise
 from insula_tenants.notes.permissions import READ, WRITE
 from insula_tenants.notes.schemas import FileReport, ImportReport
-from insula_tenants.notes.vault import VaultRefused, VaultZip, open_vault
+from insula_tenants.notes.vault import ArchiveRefused, ZipWriter, open_vault
 
 ARCHIVE_LIMIT = 256 << 20
 _MEMORY = 8 << 20
@@ -82,7 +82,7 @@ async def _import(
         with open_vault(archive) as vault:
             async for batch in import_vault(transaction, vault, caller.user_id):
                 yield batch
-    except VaultRefused as error:
+    except ArchiveRefused as error:
         raise VaultUnreadable(str(error)) from error
 
 
@@ -108,7 +108,7 @@ async def export_notes(tx: Work) -> Stream:
     """Every note as a Markdown file in a zip, all as they stand at one moment. What was imported
     and not changed since comes out byte for byte."""
     file = tempfile.SpooledTemporaryFile(_MEMORY)  # noqa: SIM115 - closed when it has been sent
-    archive = VaultZip()
+    archive = ZipWriter()
 
     async def write(path: str, text: str, modified: Any) -> None:
         if len(text) < _QUICK:

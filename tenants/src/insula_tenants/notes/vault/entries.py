@@ -1,30 +1,10 @@
-"""What comes out of a vault, one for each file in it, and how much a vault may hold."""
+"""What comes out of a vault, one for each file in it."""
 
 from datetime import datetime
 
 import msgspec
 
 from insula_tenants.notes.links import Link
-from insula_tenants.notes.markdown import BODY_LIMIT
-
-
-class VaultRefused(Exception):
-    """The vault as a whole can't be read; nothing of it was."""
-
-
-class VaultLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds on what a vault may cost. What a zip declares is never more than what it unpacks."""
-
-    entries: int = 50_000
-    """Files of any kind, and folders that a zip lists."""
-    file_bytes: int = 4 * BODY_LIMIT + 4 * 65_536
-    """Of one Markdown file: the longest body and front matter, four bytes a character."""
-    total_bytes: int = 1 << 30
-    """Of all Markdown files, unpacked."""
-    ratio: int = 200
-    """Unpacked size over packed size, looked at from a megabyte on. Text rarely passes 20."""
-    directory_bytes: int = 8 << 20
-    """A zip's own table of contents, which is read into memory whole."""
 
 
 class VaultNote(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,22 +6,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from insula_tenants.notes.front_matter import read_properties, split_text
-from insula_tenants.notes.links import fold
+from insula.archives.folder import folder_files
+from insula.archives.limits import ArchiveLimits, ArchiveRefused
+from insula.archives.names import fold, portability_warning, skip_reason, unsafe_reason
+from insula.archives.zip_reading import zip_files
+from insula.markdown.front_matter import read_properties, split_text
+from insula.markdown.tags import distinct
+
 from insula_tenants.notes.markdown import BODY_LIMIT, read_markdown
-from insula_tenants.notes.tags import distinct
 from insula_tenants.notes.titles import title_of
-from insula_tenants.notes.vault.archive import zip_files
 from insula_tenants.notes.vault.entries import (
     Refused,
     Skipped,
     VaultEntry,
-    VaultLimits,
     VaultNote,
-    VaultRefused,
 )
-from insula_tenants.notes.vault.folder import folder_files
-from insula_tenants.notes.vault.names import portability_warning, skip_reason, unsafe_reason
 
 
 class SourceFile(Protocol):
@@ -74,13 +73,13 @@ class Vault:
 
 
 @contextmanager
-def open_vault(source: Path | BinaryIO, limits: VaultLimits | None = None) -> Iterator[Vault]:
+def open_vault(source: Path | BinaryIO, limits: ArchiveLimits | None = None) -> Iterator[Vault]:
     """Open a folder, a zip file, or a seekable stream of one.
 
     Raises:
-        VaultRefused: it is neither, or holds more than ``limits`` allow.
+        ArchiveRefused: it is neither, or holds more than ``limits`` allow.
     """
-    limits = limits or VaultLimits()
+    limits = limits or ArchiveLimits()
     with ExitStack() as stack:
         try:
             if isinstance(source, Path):
@@ -93,7 +92,7 @@ def open_vault(source: Path | BinaryIO, limits: VaultLimits | None = None) -> It
             else:
                 files = stack.enter_context(zip_files(source, limits))
         except OSError as error:
-            raise VaultRefused(f"The vault can't be opened: {error.strerror or error}") from error
+            raise ArchiveRefused(f"The vault can't be opened: {error.strerror or error}") from error
         yield Vault(files)
 
 

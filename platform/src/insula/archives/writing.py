@@ -1,4 +1,4 @@
-"""Writing vaults: what was imported comes out byte for byte, to the same paths."""
+"""Writing folders and zip archives: what was imported comes out as it was, to the same paths."""
 
 import io
 import os
@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from insula_tenants.notes.vault.names import unsafe_reason
+from insula.archives.names import unsafe_reason
 
 _EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
 _LAST = datetime(2107, 12, 31, 23, 59, 58, tzinfo=UTC)
@@ -17,10 +17,10 @@ _UNIX = 3
 
 
 class PathRefused(Exception):
-    """A file can't go to this path: it leads out of the vault, or is taken."""
+    """A file can't go to this path: it leads out of the folder, or is taken."""
 
 
-class VaultZip:
+class ZipWriter:
     """A zip archive that is sent while it is made: every step returns the bytes it adds.
 
     The same files give the same bytes. Names are UTF-8 and flagged so; dates are written in UTC,
@@ -83,7 +83,7 @@ class _Sink(io.RawIOBase):
         return drained
 
 
-class VaultFolder:
+class FolderWriter:
     """A folder that files are written into; existing ones are never replaced."""
 
     def __init__(self, root: Path) -> None:
@@ -125,7 +125,7 @@ def _open_folder(root: Path, parts: list[str]) -> int:
                 os.mkdir(part, dir_fd=above)
             directory = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
         except NotADirectoryError as error:
-            raise PathRefused(f"{part}: not a folder of the vault") from error
+            raise PathRefused(f"{part}: not a folder") from error
         finally:
             os.close(above)
     return directory

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from insula_tenants.notes.front_matter_yaml import (
+from insula.markdown.front_matter_yaml import (
     Entry,
     FrontMatterError,
     NotProperties,
     read_entries,
 )
-from insula_tenants.notes.tags import clean_tag, distinct
+from insula.markdown.tags import clean_tag, distinct
 
 FRONT_MATTER_LIMIT = 65_536
 """Characters; a longer block is taken for a part of the body."""

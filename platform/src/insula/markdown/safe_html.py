@@ -19,8 +19,8 @@ from urllib.parse import unquote
 
 import nh3
 
-from insula_tenants.notes.dialect import Rendering
-from insula_tenants.notes.links import embed_text, markdown_target, wikilink_target
+from insula.markdown.dialect import Rendering
+from insula.markdown.wikilinks import embed_text, markdown_target, wikilink_target
 
 _EMBEDS = 10_000
 """With more embeds than this they are shown as they are written."""

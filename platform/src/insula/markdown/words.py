@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from insula_tenants.notes.alignment import Match, align
+from insula.markdown.alignment import Match, align
 
 _BUDGET = 500_000
 """Steps for all lines of one diff."""

@@ -6,12 +6,12 @@ import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
-from insula_tenants.notes.vault.entries import VaultLimits, VaultRefused
-from insula_tenants.notes.vault.names import skip_reason
+from insula.archives.limits import ArchiveLimits, ArchiveRefused
+from insula.archives.names import skip_reason
 
 
 class FolderFile:
-    """A file, or what else a folder may hold, under the root of a vault."""
+    """A file, or what else a folder may hold, under the root."""
 
     def __init__(self, root: Path, name: str, mode: int, limit: int) -> None:
         self._location = root / name
@@ -32,11 +32,11 @@ class FolderFile:
         return content, _moment(status.st_mtime)
 
 
-def folder_files(root: Path, limits: VaultLimits) -> list[FolderFile]:
+def folder_files(root: Path, limits: ArchiveLimits) -> list[FolderFile]:
     """What lies in ``root`` and below, by path. Of a hidden folder only the name is reported.
 
     Raises:
-        VaultRefused: it is too much.
+        ArchiveRefused: it is too much.
     """
     files: list[FolderFile] = []
     folders, total = [""], 0
@@ -55,11 +55,11 @@ def folder_files(root: Path, limits: VaultLimits) -> list[FolderFile]:
     return sorted(files, key=lambda file: file.path)
 
 
-def _check(entries: int, total: int, limits: VaultLimits) -> None:
+def _check(entries: int, total: int, limits: ArchiveLimits) -> None:
     if entries > limits.entries:
-        raise VaultRefused(f"The vault has more than {limits.entries:,} files.")
+        raise ArchiveRefused(f"There are more than {limits.entries:,} files.")
     if total > limits.total_bytes:
-        raise VaultRefused(f"The vault's notes have more than {limits.total_bytes:,} bytes.")
+        raise ArchiveRefused(f"The Markdown files have more than {limits.total_bytes:,} bytes.")
 
 
 def _kind(mode: int) -> str:

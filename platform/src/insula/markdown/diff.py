@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from insula_tenants.notes.alignment import Match, align
-from insula_tenants.notes.words import ChangeKind, Span, WordComparison, split_lines
+from insula.markdown.alignment import Match, align
+from insula.markdown.words import ChangeKind, Span, WordComparison, split_lines
 
 LINES_LIMIT = 20_000
 """Lines of all hunks of a ``TextDiff`` together."""

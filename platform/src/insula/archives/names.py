@@ -1,12 +1,12 @@
-"""Paths in vaults: which are safe, which travel to every system, and names for new notes."""
+"""Paths in archives: which are safe, which travel to every system, and names for new files."""
 
 import re
-from unicodedata import category
-
-from insula_tenants.notes.links import fold
+from unicodedata import category, normalize
 
 PATH_LIMIT = 500
 """Characters of a path."""
+_KEY_LIMIT = 500
+"""Characters of a key: with four bytes each it still fits into a B-tree's page."""
 _PART_BYTES = 255
 """UTF-8 bytes of a file's or folder's name: the bound of nearly all file systems."""
 _DEPTH = 32
@@ -27,7 +27,7 @@ def unsafe_reason(path: str) -> str:
     if path.startswith(("/", "\\")) or _DRIVE.match(path):
         return "the path is absolute"
     if ".." in _SEPARATOR.split(path):
-        return "the path leads out of the vault"
+        return "the path leads out of the folder"
     if any(part in {"", "."} for part in parts):
         return "the path has an empty part"
     if any(category(sign) in {"Cc", "Cs"} for sign in path):
@@ -62,14 +62,14 @@ def portability_warning(path: str) -> str:
 
 
 class FileNames:
-    """Names for the notes of one vault that never had one, safe on every system and unique."""
+    """Names for the files of one folder that never had one, safe on every system and unique."""
 
     def __init__(self, taken: list[str]) -> None:
         self._taken = {fold(path) for path in taken}
         self._next: dict[str, int] = {}
 
     def claim(self, title: str) -> str:
-        """A free path at the top of the vault: ``Title.md``, ``Title 2.md`` …"""
+        """A free path at the top of the folder: ``Title.md``, ``Title 2.md`` …"""
         stem = _stem(title)
         key = fold(stem)
         number = self._next.get(key, 1)
@@ -90,3 +90,9 @@ def _stem(title: str) -> str:
     if not stem:
         return "Untitled"
     return f"{stem} note" if _RESERVED_ON_WINDOWS.fullmatch(stem) else stem
+
+
+def fold(name: str) -> str:
+    """Same for all spellings of a name that a person takes for the same."""
+    folded = normalize("NFC", normalize("NFC", name).casefold())
+    return " ".join(folded.split())[:_KEY_LIMIT].rstrip()

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from insula_tenants.notes.vault.entries import VaultLimits, VaultRefused
-from insula_tenants.notes.vault.names import skip_reason
+from insula.archives.limits import ArchiveLimits, ArchiveRefused
+from insula.archives.names import skip_reason
 
 _UTF8_NAME = 0x800
 _ENCRYPTED = 0x1 | 0x40
@@ -34,7 +34,7 @@ class ZipFileEntry:
     """A file in a zip archive."""
 
     def __init__(
-        self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: VaultLimits
+        self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: ArchiveLimits
     ) -> None:
         self._archive = archive
         self._info = info
@@ -52,28 +52,28 @@ class ZipFileEntry:
 
 
 @contextmanager
-def zip_files(stream: BinaryIO, limits: VaultLimits) -> Iterator[list[ZipFileEntry]]:
+def zip_files(stream: BinaryIO, limits: ArchiveLimits) -> Iterator[list[ZipFileEntry]]:
     """The files of the archive in ``stream``, in its order.
 
     Raises:
-        VaultRefused: it is no zip archive, or too much.
+        ArchiveRefused: it is no zip archive, or too much.
     """
     try:
         archive = zipfile.ZipFile(_Bounded(stream, limits.directory_bytes))
     except _BROKEN as error:
-        raise VaultRefused(f"This is no zip archive that can be read: {error}") from error
+        raise ArchiveRefused(f"This is no zip archive that can be read: {error}") from error
     with archive:
         _check(archive.infolist(), limits)
         files = (ZipFileEntry(archive, info, limits) for info in archive.infolist())
         yield [file for file in files if not file.path.endswith("/")]
 
 
-def _check(infos: list[zipfile.ZipInfo], limits: VaultLimits) -> None:
+def _check(infos: list[zipfile.ZipInfo], limits: ArchiveLimits) -> None:
     if len(infos) > limits.entries:
-        raise VaultRefused(f"The archive lists more than {limits.entries:,} files.")
+        raise ArchiveRefused(f"The archive lists more than {limits.entries:,} files.")
     total = sum(info.file_size for info in infos if not skip_reason(info.filename))
     if total > limits.total_bytes:
-        raise VaultRefused(f"The vault's notes have more than {limits.total_bytes:,} bytes.")
+        raise ArchiveRefused(f"The Markdown files have more than {limits.total_bytes:,} bytes.")
 
 
 class _Bounded(io.RawIOBase):
@@ -102,7 +102,7 @@ class _Bounded(io.RawIOBase):
         return True
 
 
-def _refusal(info: zipfile.ZipInfo, limits: VaultLimits) -> str:
+def _refusal(info: zipfile.ZipInfo, limits: ArchiveLimits) -> str:
     if info.flag_bits & _ENCRYPTED:
         return "encrypted"
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:

@@ -1,0 +1,1 @@
+"""Folders and zip archives of text files, in and out. Nothing in an archive is believed."""

@@ -1,0 +1,1 @@
+"""Markdown: rendering to safe HTML, front matter, and what changed between two texts."""
