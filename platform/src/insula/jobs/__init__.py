@@ -7,6 +7,8 @@ A module declares each in its ``jobs.py`` and names it in ``Module(jobs=…)``; 
 The job starts after the transaction has committed, in the worker, bound to the same tenant.
 """
 
+from insula.jobs.enqueuing import cancel, enqueue
+from insula.jobs.errors import GiveUp, TryAgain
 from insula.jobs.types import Cron, Job, JobContext
 
-__all__ = ["Cron", "Job", "JobContext"]
+__all__ = ["Cron", "GiveUp", "Job", "JobContext", "TryAgain", "cancel", "enqueue"]

@@ -48,6 +48,10 @@ class Job(Generic[A]):
     attempts: int = 5
     """How often it is tried; then it is a dead letter, which an admin may replay."""
     timeout: timedelta = timedelta(minutes=5)
+    """How long one attempt may take; then it is stopped and counts as failed."""
+    backoff: timedelta = timedelta(seconds=10)
+    """The pause after the first failure; each further one is twice as long, give or take half."""
+    backoff_limit: timedelta = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -117,6 +117,8 @@ async def _harden(admin: asyncpg.Connection, database: str, logins: list[str]) -
         "REVOKE EXECUTE ON FUNCTION "
         + ", ".join(row["name"] for row in functions)
         + " FROM PUBLIC",
+        # spool.wake() runs as the provisioner.
+        f"GRANT EXECUTE ON FUNCTION pg_catalog.pg_notify(text, text) TO {PROVISIONER}",
     ]
     return tuple([step for step in steps if not await _try(admin, step)])
 
