@@ -4,6 +4,7 @@ from typing import Any
 
 from insula.db import Database
 from insula.db.pool import Pool
+from insula.egress import Egress, Policy
 from insula.http.admission import SCRIPT
 from insula.http.redis_line import Address, RedisLine
 from insula.module import Module
@@ -35,12 +36,14 @@ class Foundation:
         self.redis = RedisLine(Address(settings.redis_url), (SCRIPT,))
         self.directory = Directory()
         self.tracing = Tracing(settings)
+        self.egress = Egress(Policy.of(settings))
         self.services: dict[str, Any] = {
             "settings": settings,
             "modules": modules,
             "database": self.tenants,
             "catalogue": self.catalogue,
             "redis": self.redis,
+            "egress": self.egress,
         }
 
     async def open(self) -> None:
@@ -48,6 +51,7 @@ class Foundation:
         await self.redis.connect()
 
     async def close(self) -> None:
+        await self.egress.close()
         await self.redis.close()
         await self.tenants.close()
         await self.catalogue.close()

@@ -51,6 +51,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     refresh_token_seconds: int = 30 * 86400
     trusted_proxies: str = "127.0.0.1,::1"
     """Addresses, comma separated, whose ``X-Forwarded-For`` is believed."""
+    egress_allow: str = ""
+    """Networks, comma separated (``127.0.0.0/8,::1/128``), that webhooks and other calls going out
+    may reach although they are not public. Dangerous: every tenant's admin may then have Insula
+    call what listens there. For development, and for receivers of your own."""
+    egress_deny: str = ""
+    """Networks that they may not reach although they are public: your own servers' other ports."""
     access_log: bool = True
     log_level: str = "info"
     otlp_endpoint: str = ""
