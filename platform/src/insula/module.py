@@ -20,6 +20,7 @@ from insula.events import EventType, Listener
 from insula.events.types import NAME as EVENT_NAME
 from insula.jobs import Cron, Job
 from insula.realtime import Channel
+from insula.search import SearchSource
 
 ENTRY_POINTS = "insula.modules"
 _NAME = re.compile(r"[a-z][a-z0-9]{1,30}")
@@ -77,6 +78,8 @@ class Module:
     jobs: Sequence[Job[Any]] = ()
     crons: Sequence[Cron] = ()
     channels: Sequence[Channel] = ()
+    search: Sequence[SearchSource] = ()
+    """What people find of it in ``GET /api/v1/search``."""
     compat: Sequence[Router] = ()
     """Routers outside of ``/api/v1/<name>``, below ``/compat/…``: other products' APIs on the
     module's data. Every route of theirs names a right too."""
@@ -157,6 +160,7 @@ def check(module: Module, *, entry_point: str) -> None:
         *_check_tables(module),
         *_check_routes(module),
         *_check_names(module),
+        *_check_search(module),
         *_check_migrations(module),
     ]
     if faults:
@@ -228,6 +232,23 @@ def _check_names(module: Module) -> Iterable[str]:
     for router in module.compat:
         if not router.path.startswith("/compat/"):
             yield f"the router {router.path!r} must lie below /compat/"
+
+
+def _check_search(module: Module) -> Iterable[str]:
+    scopes = {scope.name for scope in module.scopes}
+    tables = {cls.__table__.name: cls for cls in module.tables}
+    for source in module.search:
+        if not source.kind.startswith(f"{module.name}."):
+            yield f"search kind {source.kind!r} must be called '{module.name}.<thing>'"
+        if source.right not in scopes | {PUBLIC, SIGNED_IN}:
+            yield f"finding {source.kind!r} needs {source.right!r}, which is no scope of the module"
+        for only in source.only:
+            if only.unless not in scopes:
+                yield f"{source.kind!r}: {only.unless!r} is no scope of the module"
+        if source.table.name not in tables:
+            yield f"{source.kind!r}: the table {source.table.name!r} is not the module's"
+        elif "search" not in source.table.columns:
+            yield f"{source.kind!r}: give {source.table.name!r} a column search = searchable(…)"
 
 
 def _check_migrations(module: Module) -> Iterable[str]:

@@ -1,8 +1,8 @@
 """Writing the migration that leads from a module's migrations to its table classes.
 
 Alembic's autogenerate compares the classes with a scratch schema in which the migrations were
-applied. It does not see changes of CHECK constraints or generated columns, so what it wrote is then
-tried: the schema that results is held against one made from the classes directly.
+applied. It does not see triggers, nor changes of CHECK constraints or generated columns, so what it
+wrote is then tried: the schema that results is held against one made from the classes directly.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ async def difference(target: Target, url: str) -> Difference:
             await place.run(sql)
         reached = await place.shape(beneath)
         wanted = await _wanted(place, target)
-        checks = list(_checks(reached, wanted))
+        checks = [*_checks(reached, wanted), *_triggers(reached, wanted)]
         closed = {what for what, _ in checks}
         sql = "\n\n".join(part for part in (sql, *(line for _, line in checks)) if part)
     rest = [what for what in _differing(reached, wanted) if what not in closed]
@@ -121,6 +121,17 @@ def _checks(reached: Shape, wanted: Shape) -> Iterator[tuple[str, str]]:
         steps = [f"DROP CONSTRAINT {name}"] if old else []
         steps += [f"ADD CONSTRAINT {name} {new}"] if new else []
         yield what, "\n\n".join(f"ALTER TABLE {table} {step};" for step in steps)
+
+
+def _triggers(reached: Shape, wanted: Shape) -> Iterator[tuple[str, str]]:
+    """Each trigger that differs, with the SQL that mends it."""
+    for what in _differing(reached, wanted):
+        table, _, name = what.partition(": trigger ")
+        if not name:
+            continue
+        steps = [f"DROP TRIGGER {name} ON {table};"] if what in reached else []
+        steps += [f"{wanted[what]};"] if what in wanted else []
+        yield what, "\n\n".join(steps)
 
 
 # Alembic

@@ -9,7 +9,7 @@ from sqlalchemy import NullPool, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 Shape = dict[str, str]
-"""What PostgreSQL says of each column, constraint and index, in its own words."""
+"""What PostgreSQL says of each column, constraint, index and trigger, in its own words."""
 
 
 class Scratch:
@@ -81,5 +81,9 @@ _SHAPE = """
         replace(pg_get_indexdef(i.oid), ' ON ' || current_schema() || '.', ' ON ')
     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid
     WHERE t.relnamespace = current_schema()::regnamespace
+    UNION ALL
+    SELECT t.relname::text, 'trigger ' || g.tgname, pg_get_triggerdef(g.oid, true)
+    FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid
+    WHERE t.relnamespace = current_schema()::regnamespace AND NOT g.tgisinternal
     ORDER BY 1, 2
 """

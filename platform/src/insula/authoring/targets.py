@@ -13,11 +13,17 @@ from insula.db import CatalogueTable, TenantTable
 from insula.identity import tables as identity_tables
 from insula.jobs import tables as jobs_tables
 from insula.module import ENTRY_POINTS, Module, migration_names
+from insula.search import tables as search_tables
 from insula.tenancy import core
 from insula.tenancy import tables as tenancy_tables
 from insula.tenancy.errors import ModuleNotInstalled
 
-_CORE = (identity_tables, jobs_tables, tenancy_tables)
+_CORE = (
+    identity_tables,
+    jobs_tables,
+    search_tables,
+    tenancy_tables,
+)
 """Whoever declares core tables is named here; the migration test proves that nobody is missing."""
 
 

@@ -4,21 +4,14 @@ from datetime import datetime
 from uuid import UUID
 
 from insula.db import TenantTable
-from sqlalchemy import Computed, ForeignKey, Index, LargeBinary, func, text
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from insula.search import searchable
+from sqlalchemy import ForeignKey, Index, LargeBinary, func, text
 from sqlalchemy.orm import Mapped, mapped_column
-
-# A tsvector holds a megabyte at most: of very long notes the beginning is searched.
-_SEARCH = (
-    "setweight(to_tsvector('english', title), 'A') || "
-    "setweight(to_tsvector('english', left(body, 100000)), 'B')"
-)
 
 
 class Note(TenantTable):
     __tablename__ = "notes"
     __table_args__ = (
-        Index("ix_notes_search", "search", postgresql_using="gin"),
         Index("ix_notes_tags", "tags", postgresql_using="gin"),
         Index("ix_notes_keys", "keys", postgresql_using="gin"),
         Index("uq_notes_path", "path", unique=True, postgresql_where=text("deleted_at IS NULL")),
@@ -35,7 +28,7 @@ class Note(TenantTable):
     tags: Mapped[list[str]]
     keys: Mapped[list[str]]  # the names by which other notes link to this one, folded
     revision: Mapped[int] = mapped_column(server_default="1")
-    search: Mapped[str] = mapped_column(TSVECTOR, Computed(_SEARCH, persisted=True))
+    search: Mapped[str] = searchable(A="title", B="body")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
     deleted_at: Mapped[datetime | None] = mapped_column(index=True)
