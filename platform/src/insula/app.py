@@ -1,13 +1,14 @@
 """Assembles the application; the only place that knows everything."""
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
+from litestar.routes import BaseRoute
 from litestar.types import ASGIApp, Middleware
 
 from insula import health
@@ -18,6 +19,7 @@ from insula.http.authority import Authority
 from insula.http.dialect import Dialects
 from insula.http.direct import Direct
 from insula.http.docs import documentation
+from insula.http.door import Door
 from insula.http.drain import Drain
 from insula.http.errors import RETRYABLE, to_problem
 from insula.http.exchange import exchange_of, refusal
@@ -31,6 +33,7 @@ from insula.identity.revocations import Revocations
 from insula.identity.routes import ROUTER as IDENTITY
 from insula.identity.sessions import Sessions
 from insula.identity.throttle import LoginThrottle
+from insula.identity.tickets import Tickets
 from insula.identity.tokens import AccessTokens
 from insula.module import Module, discover
 from insula.settings import Settings
@@ -55,7 +58,20 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
     tokens = AccessTokens(settings.secret_key, seconds=settings.access_token_seconds)
     revocations = Revocations(redis, settings.access_token_seconds)
     sessions = Sessions(tokens, revocations, refresh_seconds=settings.refresh_token_seconds)
+    tickets = Tickets(redis)
+    door = Door(
+        settings=settings,
+        tenants=tenants,
+        catalogue=foundation.catalogue,
+        redis=redis,
+        directory=foundation.directory,
+        tokens=tokens,
+        tickets=tickets,
+        rights=rights,
+        revocations=revocations,
+    )
     services = foundation.services | {
+        "tickets": tickets,
         "drain": drain,
         "sessions": sessions,
         "throttle": LoginThrottle(redis, settings.login_limit),
@@ -77,15 +93,13 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         settings=settings,
         tenants=tenants,
         catalogue=foundation.catalogue,
-        redis=redis,
-        directory=foundation.directory,
+        door=door,
         tracing=foundation.tracing,
-        tokens=tokens,
-        rights=rights,
-        revocations=revocations,
         idempotency=Idempotency(settings.secret_key),
         uploads=_uploads(app),
+        ticketed=_ticketed(app),
         dialects=_dialects(modules),
+        sockets={},
         drain=drain,
     )
     return gate
@@ -154,9 +168,17 @@ def _dialects(modules: dict[str, Module]) -> Dialects:
 
 def _uploads(app: Litestar) -> dict[str, int]:
     """Routes that read their body themselves, with the most bytes that each takes."""
-    found = {}
+    found = ((route.path, handler.opt.get("body_limit")) for route, handler in _handlers(app))
+    return {path: limit for path, limit in found if limit}
+
+
+def _ticketed(app: Litestar) -> frozenset[str]:
+    """Routes that take a ``?ticket=`` where there is no token."""
+    return frozenset(r.path for r, handler in _handlers(app) if handler.opt.get("ticketed"))
+
+
+def _handlers(app: Litestar) -> Iterator[tuple[BaseRoute, HTTPRouteHandler]]:
     for route in app.routes:
         for handler in getattr(route, "route_handlers", ()):
-            if isinstance(handler, HTTPRouteHandler) and (limit := handler.opt.get("body_limit")):
-                found[route.path] = limit
-    return found
+            if isinstance(handler, HTTPRouteHandler):
+                yield route, handler

@@ -12,6 +12,7 @@ from insula.db import Work
 from insula.http.admission import Verdict
 from insula.http.dialect import Dialect
 from insula.http.problem import MEDIA_TYPE, Problem
+from insula.identity.tokens import Claims
 from insula.tenancy.tenant import Tenant
 
 KEY = "insula"
@@ -32,20 +33,23 @@ class Exchange:
     """Everything the gate has found out about a request."""
 
     __slots__ = (
-        "address", "answer_bytes", "body", "caller", "dialect", "extra", "headers", "method",
-        "path", "policy", "retry", "sampled", "scope", "span_id", "started", "status", "tenant",
-        "trace_id", "user", "verdict", "work",
+        "address", "answer_bytes", "body", "caller", "claims", "dialect", "extra", "headers",
+        "method", "path", "policy", "retry", "sampled", "scope", "span_id", "started", "status",
+        "tenant", "ticket", "trace_id", "user", "verdict", "work",
     )  # fmt: skip
 
-    def __init__(self, scope: HTTPScope) -> None:
-        self.scope = scope
-        self.method: str = scope["method"]
+    def __init__(self, scope: Any) -> None:
+        self.scope: HTTPScope = scope
+        self.method: str = scope.get("method", "GET")  # a WebSocket has none
         self.path: str = normalize_path(scope["path"])
         """As the router reads it: were ``//api`` another path here, it would pass the gate by."""
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.started = time.perf_counter()
         self.tenant: Tenant | None = None
         self.caller: Caller | None = None
+        self.claims: Claims | None = None
+        self.ticket = ""
+        """What a browser sends instead of a token where it cannot send headers."""
         self.work: Work | None = None
         self.verdict: Verdict | None = None
         self.policy: Any = None

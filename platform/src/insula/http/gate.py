@@ -6,49 +6,37 @@ A stack of plugins doing the same cost six times as much (DESIGN.md section 3).
 """
 
 import asyncio
-import contextlib
 import time
+from collections.abc import Mapping
 from typing import Any, cast
 
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 
-from insula.access import Rights
 from insula.db import Database
-from insula.http.address import client_address, network_of
-from insula.http.admission import DOWN, Policy, Verdict, admit, epoch_key
+from insula.http.address import client_address
 from insula.http.answer import Answer
 from insula.http.body import ClientDisconnected, check_json, paced, read_body
 from insula.http.dialect import GATED, Dialects
+from insula.http.door import SIGN_UP, Door
 from insula.http.drain import Drain
 from insula.http.errors import to_problem
-from insula.http.exchange import KEY, Caller, Exchange
+from insula.http.exchange import KEY, Exchange
 from insula.http.idempotency import HEADER as IDEMPOTENCY_HEADER
 from insula.http.idempotency import Idempotency
-from insula.http.problem import (
-    BadRequest,
-    TokenExpired,
-    TooManyRequests,
-    Unauthenticated,
-    UnsupportedMediaType,
-    WrongTenant,
-)
-from insula.http.redis_line import RedisDown, RedisLine
-from insula.identity.revocations import Revocations
-from insula.identity.tokens import AccessTokens, Claims, TokenRejected
+from insula.http.problem import BadRequest, UnsupportedMediaType
+from insula.http.sockets import Handler as SocketHandler
+from insula.http.sockets import Sockets, ticket_of
 from insula.settings import Settings
 from insula.telemetry import metrics
 from insula.telemetry.access_log import AccessLog
 from insula.telemetry.context import traceparent
 from insula.telemetry.tracing import Tracing, new_span_id, new_trace_id, read_traceparent
-from insula.tenancy.errors import TenantNotFound, TenantSuspended
 from insula.tenancy.provisioning import CATALOGUE_PRELUDE
-from insula.tenancy.tenant import Directory, Tenant
 
 log = structlog.get_logger("insula.gate")
 
-SIGN_UP = "/api/v1/tenants"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PRIVATE: list[tuple[bytes, bytes]] = [
     (b"cache-control", b"private, no-cache"),
@@ -71,7 +59,6 @@ _PREFLIGHT: list[tuple[bytes, bytes]] = [
     ),
     (b"access-control-max-age", b"600"),
 ]
-_SCHEMES = ("bearer",)
 _ATTEMPTS = 3
 
 
@@ -85,28 +72,23 @@ class Gate:
         settings: Settings,
         tenants: Database,
         catalogue: Database,
-        redis: RedisLine,
-        directory: Directory,
+        door: Door,
         tracing: Tracing,
-        tokens: AccessTokens,
-        rights: Rights,
-        revocations: Revocations,
         idempotency: Idempotency,
         uploads: dict[str, int],
+        ticketed: frozenset[str],
         dialects: Dialects,
+        sockets: Mapping[str, SocketHandler],
         drain: Drain,
     ) -> None:
         self._app = app
         self._settings = settings
         self._tenants = tenants
         self._catalogue = catalogue
-        self._redis = redis
-        self._directory = directory
-        self._tokens = tokens
-        self._rights = rights
-        self._revocations = revocations
+        self._door = door
         self._idempotency = idempotency
         self._uploads = uploads
+        self._ticketed = ticketed
         self._dialects = dialects
         self._drain = drain
         self._tracing = tracing
@@ -114,13 +96,19 @@ class Gate:
         self._trusted = frozenset(
             address.strip() for address in settings.trusted_proxies.split(",")
         )
-        self._host_suffix = "." + settings.base_domain.lower()
-        limit, burst = settings.rate_limit, settings.rate_burst
-        self._by_user = Policy("user", limit, burst)
-        self._by_address = Policy("address", limit, burst)
-        self._by_sign_up = Policy("sign-up", settings.signup_limit, settings.signup_limit)
+        self._sockets = Sockets(
+            app,
+            door,
+            handlers=sockets,
+            drain=drain,
+            trusted=self._trusted,
+            access_log=self._access_log,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.WEBSOCKET:
+            await self._sockets(scope, receive, send)
+            return
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
@@ -178,143 +166,11 @@ class Gate:
             await self._app(scope, receive, answer)
             return
         exchange.extra += _PRIVATE
-        await self._admit(exchange)
+        if exchange.path in self._ticketed:
+            exchange.ticket = ticket_of(exchange)
+        await self._door.admit(exchange)
         await self._read(exchange, receive)
         await self._dispatch(exchange, answer, receive)
-
-    async def _admit(self, exchange: Exchange) -> None:
-        try:
-            claims = self._claims(exchange)
-        except Unauthenticated:
-            await self._count_guess(exchange)
-            raise
-        tenant = exchange.tenant = await self._resolve(exchange, claims)
-        policy, bucket = self._policy(exchange, claims)
-        verdict = await self._ask(policy, bucket, tenant, claims)
-        exchange.policy, exchange.verdict = policy, verdict
-        self._limit(policy, verdict, exchange)
-        if tenant is not None:
-            forgotten = verdict.epoch is None and not verdict.down
-            tenant = await self._refresh(exchange, tenant, verdict)
-            if forgotten:
-                verdict = await self._ask(policy, bucket, tenant, claims, cost=0)
-                exchange.verdict = verdict
-            if tenant.status == "suspended":
-                raise TenantSuspended
-        if claims is not None:
-            if verdict.revoked or claims.iat < verdict.not_before:
-                raise TokenExpired("The session was ended, or your rights have changed.")
-            exchange.user = claims.sub
-            exchange.caller = Caller(
-                claims.user_id, claims.session_id, claims.role, self._rights.of(claims.role)
-            )
-
-    async def _ask(
-        self,
-        policy: Policy,
-        bucket: str,
-        tenant: Tenant | None,
-        claims: Claims | None,
-        cost: int = 1,
-    ) -> Verdict:
-        return await admit(
-            self._redis,
-            policy,
-            bucket,
-            tenant=tenant.key if tenant else "",
-            session=claims.sid if claims else "",
-            user=claims.sub if claims else "",
-            cost=cost,
-        )
-
-    async def _count_guess(self, exchange: Exchange) -> None:
-        """Limit by address what no user or tenant is there to be limited for: a guessed token
-        costs a signature check, a guessed tenant a query."""
-        policy = self._by_address
-        verdict = await self._ask(policy, network_of(exchange.address), None, None)
-        if not verdict.allowed:
-            self._limit(policy, verdict, exchange)
-
-    def _claims(self, exchange: Exchange) -> Claims | None:
-        header = exchange.headers.get(b"authorization")
-        if header is None:
-            return None
-        scheme, _, token = header.partition(b" ")
-        schemes = exchange.dialect.schemes if exchange.dialect is not None else _SCHEMES
-        if scheme.decode("latin-1").lower() not in schemes or not token:
-            raise Unauthenticated(f"Authorization must be '{schemes[0].title()} <access token>'.")
-        try:
-            return self._tokens.verify(token.strip())
-        except TokenRejected as error:
-            raise TokenExpired(f"The access token is {error}.") from error
-
-    async def _resolve(self, exchange: Exchange, claims: Claims | None) -> Tenant | None:
-        """Host first, then header, then token; a token of another tenant opens nothing."""
-        slug = self._named(exchange)
-        if slug is None and claims is None:
-            return None
-        catalogue = self._catalogue.work(0, CATALOGUE_PRELUDE, writes=False)
-        if slug is None:
-            assert claims is not None
-            tenant = await self._directory.by_id(claims.tid, catalogue)
-        else:
-            if not self._directory.knows(slug):
-                await self._count_guess(exchange)
-            tenant = await self._directory.by_slug(slug, catalogue)
-        if tenant is None:
-            raise TenantNotFound
-        if claims is not None and claims.tid != tenant.key:
-            raise WrongTenant
-        return tenant
-
-    def _named(self, exchange: Exchange) -> str | None:
-        host = exchange.header(b"host").lower().partition(":")[0]
-        if host.endswith(self._host_suffix):
-            return host[: -len(self._host_suffix)]
-        return exchange.header(b"insula-tenant") or None
-
-    def _policy(self, exchange: Exchange, claims: Claims | None) -> tuple[Policy, str]:
-        if exchange.path == SIGN_UP and exchange.method == "POST":  # also with a token: one
-            return self._by_sign_up, network_of(exchange.address)  # sign-up would open the rest
-        if claims is not None:
-            return self._by_user, claims.sub
-        return self._by_address, network_of(exchange.address)
-
-    def _limit(self, policy: Policy, verdict: Verdict, exchange: Exchange) -> None:
-        if verdict is DOWN:
-            metrics.REDIS_DOWN.inc()
-            return
-        exchange.extra += [
-            (b"ratelimit-policy", policy.header),
-            (
-                b"ratelimit",
-                policy.standing % (verdict.remaining, -(-verdict.reset // 1)),
-            ),
-        ]
-        if not verdict.allowed:
-            metrics.LIMITED.labels(policy.name).inc()
-            wait = str(max(1, int(-(-verdict.retry // 1))))
-            raise TooManyRequests(f"Try again in {wait} s.", headers={"Retry-After": wait})
-
-    async def _refresh(self, exchange: Exchange, tenant: Tenant, verdict: Verdict) -> Tenant:
-        """Read a tenant again that has changed since it was cached."""
-        if verdict.down or (verdict.epoch is not None and verdict.epoch <= tenant.epoch):
-            return tenant
-        self._directory.forget(tenant)
-        catalogue = self._catalogue.work(0, CATALOGUE_PRELUDE, writes=False)
-        fresh = await self._directory.by_id(tenant.key, catalogue)
-        if fresh is None or fresh.slug != tenant.slug:
-            raise TenantNotFound
-        if verdict.epoch is None and self._redis.is_up:
-            # Redis is new or has lost its memory, revocations included: those come first, since
-            # the epoch stands for all of it.
-            await self._revocations.restore(
-                self._tenants.work(fresh.bucket, fresh.prelude, writes=False)
-            )
-            with contextlib.suppress(RedisDown):
-                self._redis.call("SET", epoch_key(fresh.key), str(fresh.epoch), "NX")
-        exchange.tenant = fresh
-        return fresh
 
     async def _read(self, exchange: Exchange, receive: Receive) -> None:
         if exchange.method in _SAFE or exchange.path in self._uploads:
@@ -346,7 +202,7 @@ class Gate:
             if answer.is_done:
                 return
             answer.begin(self._idempotency, name, may_retry=attempt < _ATTEMPTS - 1)
-            await self._app(scope, _replay(exchange.body), answer)
+            await self._app(scope, _replay(exchange.body, receive), answer)
             if not exchange.retry:
                 return
             if work is not None:
@@ -400,15 +256,18 @@ class Gate:
             self._access_log.flush()
 
 
-def _replay(body: bytes) -> Receive:
-    """A ``receive`` that yields a body already read, then waits like an idle client."""
+def _replay(body: bytes, rest: Receive) -> Receive:
+    """A ``receive`` that yields a body already read, then waits for the client to go."""
     sent = False
 
     async def receive() -> Any:
         nonlocal sent
-        if sent:
-            await asyncio.Event().wait()
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
+        if not sent:
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+        while True:
+            message = await rest()
+            if message["type"] == "http.disconnect":  # or a body that came with a GET
+                return message
 
     return receive

@@ -12,6 +12,12 @@ REQUESTS = Histogram(
 )
 LIMITED = Counter("insula_http_limited_total", "Requests refused by a rate limit", ("policy",))
 REDIS_DOWN = Counter("insula_redis_down_total", "Requests admitted without asking Redis")
+SOCKETS = Gauge("insula_websockets", "WebSockets open now", multiprocess_mode="livesum")
+HANDSHAKES = Counter(
+    "insula_websocket_handshakes_total",
+    "WebSockets by what became of their handshake (101: opened), counted when they end",
+    ("route", "status"),
+)
 IN_FLIGHT = Gauge("insula_http_in_flight", "Requests being served", multiprocess_mode="livesum")
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
