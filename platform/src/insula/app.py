@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, Middleware
 
 from insula import health
 from insula.access import CORE_SCOPES, Rights
+from insula.events.routes import ROUTER as EVENTS
 from insula.foundation import Foundation
 from insula.http.allow import AllowedMethods
 from insula.http.authority import Authority
@@ -121,6 +122,7 @@ def _litestar(
         health.ROUTER,
         IDENTITY,
         TENANCY,
+        EVENTS,
         *(router for module in modules.values() for router in module.routers),
         documentation(tags, rights.scopes.values()),
     ]

@@ -37,6 +37,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A connection is replaced after it has served this many different tenants."""
     connection_seconds: int = 1800
     """… or after this many seconds."""
+    event_days: int = 30
+    """How long a tenant's events are kept, at least, to be read and replayed."""
     body_limit: int = 5 << 20
     """Bytes of a request body; routes that take files declare their own."""
     rate_limit: int = 6000

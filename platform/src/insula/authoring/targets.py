@@ -10,6 +10,7 @@ from sqlalchemy import MetaData, Table
 from sqlalchemy.orm import DeclarativeBase
 
 from insula.db import CatalogueTable, TenantTable
+from insula.events import tables as event_tables
 from insula.identity import tables as identity_tables
 from insula.jobs import tables as jobs_tables
 from insula.module import ENTRY_POINTS, Module, migration_names
@@ -19,6 +20,7 @@ from insula.tenancy import tables as tenancy_tables
 from insula.tenancy.errors import ModuleNotInstalled
 
 _CORE = (
+    event_tables,
     identity_tables,
     jobs_tables,
     search_tables,

@@ -20,6 +20,7 @@ __all__ = ["Operator", "main", "operate"]
     lazy={
         "tenants": ("insula.cli.tenants", "Create, list, suspend and delete tenants."),
         "modules": ("insula.cli.modules", "Switch modules on and off; write new ones."),
+        "worker": ("insula.cli.worker", "Do what happens in the background: events and jobs."),
         "db": ("insula.cli.db", "Install and migrate the database."),
     },
 )

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, Identity, func, insert, literal_column
+from sqlalchemy import BigInteger, Identity, Index, func, insert, literal_column, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -26,13 +26,17 @@ class OutboxRow(SpoolTable):
     """An event (or a job to start) that the relay has not taken yet."""
 
     __tablename__ = "outbox"
+    __table_args__ = (
+        Index("ix_outbox_events", "tenant", "id", postgresql_where=text("kind = 'event'")),
+        Index("ix_outbox_jobs", "due_at", postgresql_where=text("kind = 'job'")),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     tenant: Mapped[str] = mapped_column(server_default=literal_column("CURRENT_USER"))
     """The tenant's role, ``t_<number>``."""
     kind: Mapped[str]
     """``event``, or ``job``: see :mod:`insula.jobs`."""
-    due_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+    due_at: Mapped[datetime] = mapped_column(server_default=func.now())
     body: Mapped[Any] = mapped_column(JSONB)
 
 
@@ -49,7 +53,8 @@ class EventBody(msgspec.Struct, frozen=True):
     channels: tuple[str, ...] = ()
 
 
-_INSERT = Statement(insert(OutboxRow).values(kind="event", **binds("body")))
+# inline: nothing is returned, since nothing may be read.
+_INSERT = Statement(insert(OutboxRow).inline().values(kind="event", **binds("body")))
 
 
 async def emit(

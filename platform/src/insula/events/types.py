@@ -29,7 +29,7 @@ class EventType(Generic[D]):
     summary: str
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True):
     """One thing that happened in a tenant, as its log has it."""
 
     seq: int

@@ -9,7 +9,9 @@ CREATE TABLE outbox (
     CONSTRAINT pk_outbox PRIMARY KEY (id)
 );
 
-CREATE INDEX ix_spool_outbox_due_at ON outbox (due_at);
+CREATE INDEX ix_outbox_events ON outbox (tenant, id) WHERE kind = 'event';
+
+CREATE INDEX ix_outbox_jobs ON outbox (due_at) WHERE kind = 'job';
 
 GRANT INSERT ON outbox TO PUBLIC;
 ALTER TABLE outbox ENABLE ROW LEVEL SECURITY;

@@ -1,0 +1,18 @@
+"""``insula worker``: what happens in the background, for a service manager or a container."""
+
+import asyncio
+
+import rich_click as click
+
+from insula.cli.operating import installation_settings
+
+
+@click.command()
+def worker() -> None:
+    """Relay events, serve who follows them, and run jobs. Any number of workers may run.
+
+    SIGTERM drains: what is under way is finished or given back, then the process ends.
+    """
+    from insula import worker as working
+
+    asyncio.run(working.work(installation_settings(), lambda: print("ready", flush=True)))

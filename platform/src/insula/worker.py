@@ -1,0 +1,62 @@
+"""The worker process: the relay, consumers of events, and jobs."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from insula.events import consumers
+from insula.events.consumers import Consumer
+from insula.events.following import Following
+from insula.events.relay import DueJob, Relay, listen
+from insula.foundation import Foundation
+from insula.module import discover
+from insula.settings import Settings
+from insula.tenancy.roles import PROVISIONER, login_url
+
+log = structlog.get_logger("insula.worker")
+
+
+async def work(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
+    """Work until SIGINT or SIGTERM; what is under way then is finished or given back.
+
+    Raises:
+        SettingsError: there is no Redis or database URL.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    foundation = Foundation(settings, discover())
+    await foundation.open()
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in _parts(foundation, stop):
+                group.create_task(part)
+            ready()
+    finally:
+        await foundation.close()
+
+
+def _parts(foundation: Foundation, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
+    """What runs side by side; each ends soon after ``stop`` is set."""
+    settings = foundation.settings
+    following = Following(foundation.tenants, _consumers(foundation), foundation.tracing)
+    relay = Relay(
+        foundation.catalogue,
+        following,
+        _start_jobs,
+        keep=timedelta(days=settings.event_days),
+    )
+    return [relay.run(stop), listen(login_url(settings, PROVISIONER), relay, stop)]
+
+
+def _consumers(foundation: Foundation) -> list[Consumer]:
+    return consumers.listeners(foundation.modules.values())
+
+
+async def _start_jobs(due: Sequence[DueJob]) -> None:
+    """Jobs join here."""
+    raise NotImplementedError(f"{len(due)} jobs")
