@@ -37,6 +37,8 @@ from insula.identity.throttle import LoginThrottle
 from insula.identity.tickets import Tickets
 from insula.identity.tokens import AccessTokens
 from insula.module import Module, discover
+from insula.search.box import SearchBox
+from insula.search.routes import ROUTER as SEARCH
 from insula.settings import Settings
 from insula.tenancy.routes import ROUTER as TENANCY
 
@@ -76,6 +78,7 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         "drain": drain,
         "sessions": sessions,
         "throttle": LoginThrottle(redis, settings.login_limit),
+        "search_box": SearchBox(modules),
     }
 
     @asynccontextmanager
@@ -123,6 +126,7 @@ def _litestar(
         IDENTITY,
         TENANCY,
         EVENTS,
+        SEARCH,
         *(router for module in modules.values() for router in module.routers),
         documentation(tags, rights.scopes.values()),
     ]

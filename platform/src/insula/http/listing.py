@@ -28,12 +28,14 @@ from uuid import UUID
 import msgspec
 from litestar import Request
 from msgspec import Meta
-from sqlalchemy import Integer, bindparam, func, tuple_
+from sqlalchemy import Integer, bindparam, tuple_
+from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import InstrumentedAttribute
 
 from insula.db import Statement, Work
 from insula.http.exchange import exchange_of
 from insula.http.list_query import Cursor, Filter, ListQuery, Wanted, filter_on
+from insula.search.question import tsquery_of
 
 T = TypeVar("T")
 
@@ -64,7 +66,9 @@ class Listing(Generic[T]):
         default: str,
         filters: Mapping[str, Any] | None = None,
         search: InstrumentedAttribute[Any] | None = None,
+        languages: tuple[str, ...] = ("en",),
     ) -> None:
+        """``languages`` are those that the column ``search`` was made with."""
         self._base = base
         self._into = into
         self._key = key
@@ -75,6 +79,7 @@ class Listing(Generic[T]):
             for name, item in (filters or {}).items()
         }
         self.search = search
+        self._languages = languages
         self.fields = tuple(field.name for field in msgspec.structs.fields(cast(Any, into)))
         self._reader = ListQuery(
             sort=self.sort,
@@ -106,7 +111,7 @@ class Listing(Generic[T]):
         if cursor is not None:
             values |= {"after_value": cursor.value, "after_key": cursor.key}
         if wanted.query:
-            values["query"] = wanted.query
+            values["query"] = await tsquery_of(tx, wanted.query, self._languages)
         statement = self._statement(shape)
         rows = await tx.many(statement, **params, **values, page_limit=wanted.limit + 1)
         page = self._assemble(rows, wanted, backwards)
@@ -138,7 +143,7 @@ class Listing(Generic[T]):
             value = bindparam(f"filter_{index}", type_=known.kind)
             select = select.where(known.condition(operator, value))
         if query:
-            match = func.websearch_to_tsquery("english", bindparam("query"))
+            match = bindparam("query", type_=TSQUERY)
             select = select.where(self.search.op("@@")(match))  # type: ignore[union-attr]
         if after:
             here = tuple_(column, self._key)

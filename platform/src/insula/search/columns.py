@@ -42,4 +42,4 @@ def searchable(
 
 def _complete(column: Column[Any], table: Table) -> None:
     Index(f"ix_{table.name}_search", column, postgresql_using="gin")
-    event.listen(table, "after_create", DDL(LEARN.format(table=table.name)))
+    event.listen(table, "after_create", DDL(LEARN.format(table=table.name)))  # type: ignore[no-untyped-call]

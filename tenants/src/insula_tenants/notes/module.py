@@ -1,9 +1,10 @@
 """Notes: Markdown notes with tags, links between them, history and sharing."""
 
 from insula.module import Module
+from insula.search import SearchSource
 
 from insula_tenants.notes import cli, demo, tables
-from insula_tenants.notes.permissions import SCOPES
+from insula_tenants.notes.permissions import READ, SCOPES
 from insula_tenants.notes.routes import ROUTES
 
 MODULE = Module(
@@ -14,6 +15,17 @@ MODULE = Module(
     routes=ROUTES,
     scopes=SCOPES,
     tables=(tables.Note, tables.NoteLink, tables.NoteRevision, tables.NoteShare),
+    search=(
+        SearchSource(
+            kind="notes.note",
+            key=tables.Note.id,
+            title=tables.Note.title,
+            text=tables.Note.body,
+            right=READ,
+            url="/api/v1/notes/{id}",
+            where=tables.Note.deleted_at.is_(None),
+        ),
+    ),
     cli=(cli.import_notes, cli.export_notes),
     demo=demo.fill,
 )

@@ -37,6 +37,7 @@ class Tag(msgspec.Struct, frozen=True):
 _CORE_TAGS: Final = (
     Tag("Tenancy", "Signing up, and switching modules on and off."),
     Tag("Identity", "Signing in and out, and the users of a tenant."),
+    Tag("Search", "One box over everything that a tenant has."),
     Tag("Health", "Whether this process lives and can serve."),
     Tag("Documentation", "What this installation offers, for programs."),
 )

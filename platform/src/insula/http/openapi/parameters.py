@@ -63,7 +63,8 @@ SHARED: Final[dict[str, Schema]] = {
     "Query": {
         "name": "q",
         "in": "query",
-        "description": 'Full-text search: words, `"a phrase"`, `or`, `-without`.',
+        "description": 'Full-text search: words, `"a phrase"`, `or`, `-without`; the last word '
+        "may be unfinished.",
         "schema": {"type": "string", "maxLength": 500, "examples": ["roof -garden"]},
     },
 }

@@ -54,17 +54,21 @@ RETURN CASE split_part(lower($1), '-', 1)
     ELSE 'simple'::regconfig
 END;
 
--- What is indexed of a text: its words as they are, for prefixes and names, and their stems. A
--- tsvector holds a megabyte at most: of very long texts the beginning is searched.
+-- What is indexed of a text: its words as they are, for prefixes and names, and their stems, with a
+-- gap in front of either, so that no phrase reaches over an end. A tsvector holds a megabyte at
+-- most: of very long texts the beginning is searched.
 CREATE FUNCTION search_vector(weight text, value text, language text) RETURNS tsvector
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT setweight(
-        CASE search_language($3)
-            WHEN 'simple'::regconfig THEN to_tsvector('simple'::regconfig, folded.value)
-            ELSE to_tsvector('simple'::regconfig, folded.value)
-                || to_tsvector(search_language($3), folded.value)
-        END,
+        ts_delete(
+            $gap$' ':20$gap$::tsvector || to_tsvector('simple'::regconfig, folded.value)
+            || CASE search_language($3)
+                WHEN 'simple'::regconfig THEN ''::tsvector
+                ELSE $gap$' ':20$gap$::tsvector || to_tsvector(search_language($3), folded.value)
+            END,
+            ' '
+        ),
         $1::"char"
     )
     FROM (SELECT left(search_fold(left(coalesce($2, ''), 60000)), 60000) AS value OFFSET 0) AS folded;
