@@ -31,6 +31,7 @@ PUBLIC_OPERATIONS = {
     "POST /api/v1/tenants",
     "POST /api/v1/sessions",
     "POST /api/v1/sessions/refresh",
+    "GET /api/v1/search",  # of what is public
     "GET /api/v1/notes/shared/{token}",
 }
 

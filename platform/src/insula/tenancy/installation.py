@@ -27,6 +27,8 @@ _DANGEROUS = (
 )
 
 
+_WELCOME = ["pg_trgm", "unaccent"]
+
 # A stuck request, or a replica that was cut off with a lock in its hand, must not hold its tenants'
 # other requests, and with them a bucket's connections, for ever. Set on the login, since a pooler
 # in between may refuse settings that come with the connection.
@@ -81,7 +83,20 @@ async def _prepare(admin: asyncpg.Connection, settings: Settings) -> tuple[str, 
         await admin.execute(f"GRANT CREATE ON DATABASE {database} TO {OWNER}, {PROVISIONER}")
         await admin.execute("CREATE SCHEMA IF NOT EXISTS ext")
         await admin.execute("GRANT USAGE ON SCHEMA ext TO PUBLIC")
+    await _extend(admin)
     return await _harden(admin, database, logins)
+
+
+async def _extend(admin: asyncpg.Connection) -> None:
+    """Install the extensions that search is better with, where the server has them and allows it;
+    tenants made from then on use them (``migrations_core/0007_search.sql``)."""
+    available = await admin.fetch(
+        "SELECT name FROM pg_available_extensions "
+        "WHERE installed_version IS NULL AND name = ANY($1)",
+        _WELCOME,
+    )
+    for row in available:
+        await _try(admin, f"CREATE EXTENSION {row['name']} SCHEMA ext")
 
 
 async def _ensure_role(admin: asyncpg.Connection, role: str, options: str) -> None:
