@@ -128,7 +128,8 @@ def test_signal_while_starting_stops_everything(tmp_path: Path) -> None:
         )
     wait_until((tmp_path / "home" / "postgres").exists, "the cluster")
     assert starting.end(signal.SIGTERM) == 0, starting.output.read_text()
-    assert processes_of(starting.home) == {}
+    # A server that was just being started ends by its parent's death, which takes a moment.
+    wait_until(lambda: processes_of(starting.home) == {}, "the end of every process")
 
 
 def test_start_after_the_supervisor_was_killed(running: SupervisedHome) -> None:
@@ -181,7 +182,7 @@ def serving(installation: SupervisedHome, log: Path) -> Iterator[SupervisedHome]
         command = [sys.executable, "-m", "insula.cli", "serve"]
         served.process = subprocess.Popen(command, env=environment, stdout=output, process_group=0)
     try:
-        wait_until(lambda: served.ready() == 200, "readiness")
+        wait_until(lambda: served.ready() == 200, "readiness", 90)
         yield served
     finally:
         if served.process is not None:

@@ -27,7 +27,7 @@ Show = Callable[[str], None]
 
 @click.command()
 def up() -> None:
-    """Run everything: PostgreSQL and Redis (unless INSULA_…_URL names others) and the web.
+    """Run everything: PostgreSQL and Redis (unless INSULA_…_URL names others), web and worker.
 
     State lives in INSULA_HOME. Ctrl-C or SIGTERM stops all of it.
     """
@@ -42,14 +42,14 @@ def up() -> None:
 def _run(console: Console, stop: "StopRequest") -> None:
     from insula.embedded import EmbeddedServers, claim, make_home
     from insula.embedded.local import home_secret
-    from insula.embedded.web import stop_leftover_web
+    from insula.embedded.web import stop_leftovers_of
     from insula.serving import check_ports
 
     settings = Settings.load()
     settings = msgspec.structs.replace(settings, home=settings.home.resolve())
     make_home(settings.home)
     with claim(settings.home):
-        stop_leftover_web(settings.home, (signal.SIGTERM, 5))
+        stop_leftovers_of(settings.home, (signal.SIGTERM, 5))
         check_ports(settings)
         console.print(f"Insula {__version__}, state in {settings.home}")
         secret = settings.secret_key or home_secret(settings.home)
@@ -72,15 +72,15 @@ def _serve(
     console: Console, settings: Settings, servers: "EmbeddedServers", stop: "StopRequest"
 ) -> None:
     from insula.embedded.supervision import keep_alive
-    from insula.embedded.web import Web
+    from insula.embedded.web import Web, Worker
 
     demo = _prepare(console, settings)
-    with Web(settings) as web:
-        with _step(console, "Web"):
+    with Worker(settings) as worker, Web(settings) as web:
+        with _step(console, "Web and worker"):
             web.wait_ready()
         stop.only_note()
         _welcome(console, settings, demo)
-        keep_alive(servers, web, stop, console.print)
+        keep_alive(servers, web, worker, stop, console.print)
         console.print("Stopping…")
 
 
@@ -125,7 +125,7 @@ def _welcome(console: Console, settings: Settings, demo: "DemoLogin | None") -> 
 Insula runs at {site} (Ctrl-C stops it)
 
   API docs     {site}/docs
-  Logs         {settings.home}/web.log, postgres.log, redis.log"""
+  Logs         {settings.home}/web.log, worker.log, postgres.log, redis.log"""
     )
     console.print("" if demo is None else _access(site, demo))
 

@@ -10,7 +10,7 @@ from insula.embedded.errors import ServerFailed
 from insula.embedded.postgres import Postgres
 from insula.embedded.redis import Redis
 from insula.embedded.servers import EmbeddedServers
-from insula.embedded.web import Web
+from insula.embedded.web import Own, Web, Worker
 
 _LOOK_SECONDS = 0.25
 _LONGEST_PAUSE = 30.0
@@ -51,7 +51,7 @@ class StopRequest:
 class Part:
     """One process to keep alive, with growing pauses between attempts that fail."""
 
-    def __init__(self, supervised: Postgres | Redis | Web) -> None:
+    def __init__(self, supervised: Postgres | Redis | Own) -> None:
         self._supervised = supervised
         self._failures = 0
         self._started = time.monotonic()
@@ -74,15 +74,17 @@ class Part:
     def _revive(self, say: Say) -> None:
         try:
             self._supervised.start()
-            if not isinstance(self._supervised, Web):  # which is not ready before the others are
+            if not isinstance(self._supervised, Own):  # which is not ready before the others are
                 self._supervised.wait_ready()
         except (ServerFailed, OSError) as error:
             say(f"{self._supervised.name}: {error}")
 
 
-def keep_alive(servers: EmbeddedServers, web: Web, stop: StopRequest, say: Say) -> None:
+def keep_alive(
+    servers: EmbeddedServers, web: Web, worker: Worker, stop: StopRequest, say: Say
+) -> None:
     """Watch all parts until somebody asks to stop."""
-    parts = [Part(supervised) for supervised in (*servers.running, web)]
+    parts = [Part(supervised) for supervised in (*servers.running, web, worker)]
     while not stop.within(_LOOK_SECONDS):
         for part in parts:
             part.look(say)
