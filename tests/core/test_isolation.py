@@ -33,6 +33,7 @@ PUBLIC_OPERATIONS = {
     "POST /api/v1/sessions/refresh",
     "GET /api/v1/search",  # of what is public
     "GET /api/v1/notes/shared/{token}",
+    "GET /api/v1/realtime/sse",
 }
 
 

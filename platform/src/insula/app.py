@@ -37,6 +37,13 @@ from insula.identity.throttle import LoginThrottle
 from insula.identity.tickets import Tickets
 from insula.identity.tokens import AccessTokens
 from insula.module import Module, discover
+from insula.realtime import socket as live_socket
+from insula.realtime.core_channels import CORE_CHANNELS
+from insula.realtime.directory import Channels
+from insula.realtime.keeper import Keeper
+from insula.realtime.routes import ROUTER as REALTIME
+from insula.realtime.service import Live
+from insula.realtime.socket import LiveSocket
 from insula.search.box import SearchBox
 from insula.search.routes import ROUTER as SEARCH
 from insula.settings import Settings
@@ -73,8 +80,11 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         rights=rights,
         revocations=revocations,
     )
+    live = Live(settings, redis, tenants, door, _channels(modules), drain)
+    keeper = Keeper(live, recheck_seconds=settings.live_recheck_seconds)
     services = foundation.services | {
         "tickets": tickets,
+        "live": live,
         "drain": drain,
         "sessions": sessions,
         "throttle": LoginThrottle(redis, settings.login_limit),
@@ -84,10 +94,12 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await foundation.open()
+        keeper.start()
         freeze_collector()
         try:
             yield
         finally:
+            await keeper.close()
             gate.close()
             await foundation.close()
 
@@ -103,7 +115,7 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         uploads=_uploads(app),
         ticketed=_ticketed(app),
         dialects=_dialects(modules),
-        sockets={},
+        sockets={live_socket.PATH: LiveSocket(live)},
         drain=drain,
     )
     return gate
@@ -125,6 +137,7 @@ def _litestar(
         health.ROUTER,
         IDENTITY,
         TENANCY,
+        REALTIME,
         EVENTS,
         SEARCH,
         *(router for module in modules.values() for router in module.routers),
@@ -170,6 +183,13 @@ def _dialects(modules: dict[str, Module]) -> Dialects:
     return Dialects(
         [(router.path, router.opt["dialect"]) for router in routers if "dialect" in router.opt]
     )
+
+
+def _channels(modules: dict[str, Module]) -> Channels:
+    families = [
+        (module.name, channel) for module in modules.values() for channel in module.channels
+    ]
+    return Channels([*((None, channel) for channel in CORE_CHANNELS), *families])
 
 
 def _uploads(app: Litestar) -> dict[str, int]:

@@ -8,6 +8,8 @@ from insula.egress import Egress, Policy
 from insula.http.admission import SCRIPT
 from insula.http.redis_line import Address, RedisLine
 from insula.module import Module
+from insula.realtime.log import SCRIPTS as LIVE_SCRIPTS
+from insula.realtime.publisher import Realtime
 from insula.settings import Settings, SettingsError
 from insula.telemetry.tracing import Tracing
 from insula.tenancy.roles import PROVISIONER, bucket_login, login_url
@@ -33,10 +35,11 @@ class Foundation:
             [_pool(settings, bucket_login(bucket)) for bucket in range(settings.buckets)]
         )
         self.catalogue = Database([_pool(settings, PROVISIONER)])
-        self.redis = RedisLine(Address(settings.redis_url), (SCRIPT,))
+        self.redis = RedisLine(Address(settings.redis_url), (SCRIPT, *LIVE_SCRIPTS))
         self.directory = Directory()
         self.tracing = Tracing(settings)
         self.egress = Egress(Policy.of(settings))
+        self.realtime = Realtime(self.redis, length=settings.live_log_length)
         self.services: dict[str, Any] = {
             "settings": settings,
             "modules": modules,
@@ -44,6 +47,7 @@ class Foundation:
             "catalogue": self.catalogue,
             "redis": self.redis,
             "egress": self.egress,
+            "realtime": self.realtime,
         }
 
     async def open(self) -> None:

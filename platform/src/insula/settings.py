@@ -51,6 +51,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Failed logins of one e-mail address in fifteen minutes."""
     access_token_seconds: int = 900
     refresh_token_seconds: int = 30 * 86400
+    live_log_length: int = 500
+    """Messages of a live channel that are kept for clients who come back."""
+    live_log_seconds: int = 3600
+    """… and for how long after somebody last watched it."""
+    live_channels: int = 100
+    """Channels that one live connection may watch."""
+    live_connections: int = 10_000
+    """Live connections (WebSocket, SSE) of a tenant, over all replicas."""
+    live_user_connections: int = 100
+    """… and of one user."""
+    live_recheck_seconds: float = 15
+    """How often session, rights and tenant of a live connection are looked at again."""
     trusted_proxies: str = "127.0.0.1,::1"
     """Addresses, comma separated, whose ``X-Forwarded-For`` is believed."""
     egress_allow: str = ""

@@ -14,6 +14,7 @@ from insula.events.following import Following
 from insula.events.relay import DueJob, Relay, listen
 from insula.foundation import Foundation
 from insula.module import discover
+from insula.realtime.consumer import LiveEvents
 from insula.settings import Settings
 from insula.tenancy.roles import PROVISIONER, login_url
 
@@ -54,7 +55,10 @@ def _parts(foundation: Foundation, stop: asyncio.Event) -> list[Coroutine[Any, A
 
 
 def _consumers(foundation: Foundation) -> list[Consumer]:
-    return consumers.listeners(foundation.modules.values())
+    return [
+        *consumers.listeners(foundation.modules.values()),
+        LiveEvents(foundation.realtime),
+    ]
 
 
 async def _start_jobs(due: Sequence[DueJob]) -> None:

@@ -10,7 +10,7 @@ in the tenant's log and wakes whoever consumes it: listeners, webhooks, live cha
 At least once, in order per subject; ``id`` tells a consumer what it has had.
 """
 
-from insula.events.outbox import emit
+from insula.events.outbox import emit, emit_all
 from insula.events.types import Event, EventType, Listener
 
-__all__ = ["Event", "EventType", "Listener", "emit"]
+__all__ = ["Event", "EventType", "Listener", "emit", "emit_all"]

@@ -4,8 +4,10 @@ from insula.module import Module
 from insula.search import SearchSource
 
 from insula_tenants.notes import cli, demo, tables
+from insula_tenants.notes.events import EVENTS
 from insula_tenants.notes.permissions import READ, SCOPES
 from insula_tenants.notes.routes import ROUTES
+from insula_tenants.notes.sockets import CHANNELS
 
 MODULE = Module(
     name="notes",
@@ -14,6 +16,8 @@ MODULE = Module(
     package=__package__,
     routes=ROUTES,
     scopes=SCOPES,
+    events=EVENTS,
+    channels=CHANNELS,
     tables=(tables.Note, tables.NoteLink, tables.NoteRevision, tables.NoteShare),
     search=(
         SearchSource(

@@ -1,5 +1,6 @@
 """Every SQL statement of notes."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -58,6 +59,17 @@ class File(msgspec.Struct):
     updated_at: Any
 
 
+class NoteState(msgspec.Struct, frozen=True):
+    """What somebody who watches a note begins with."""
+
+    id: UUID
+    title: str
+    tags: list[str]
+    revision: int
+    updated_at: datetime
+    deleted: bool
+
+
 _STORED = (
     Note.id, Note.title, Note.body, Note.front_matter, Note.path, Note.heading, Note.revision,
 )  # fmt: skip
@@ -87,6 +99,13 @@ TRASH = Listing(
     sort={"deleted_at": Note.deleted_at},
     default="-deleted_at",
 )
+STATE = Statement(
+    select(
+        Note.id, Note.title, Note.tags, Note.revision, Note.updated_at,
+        Note.deleted_at.is_not(None).label("deleted"),
+    ).where(Note.id == bindparam("id")),
+    NoteState,
+)  # fmt: skip
 GET = Statement(select(*_WHOLE).where(Note.id == bindparam("id"), _LIVE), schemas.Note)
 LOCK = Statement(
     select(*_STORED).where(Note.id == bindparam("id"), _LIVE).with_for_update(), Stored

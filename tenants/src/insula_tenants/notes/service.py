@@ -10,12 +10,13 @@ import asyncpg
 import msgspec
 from insula.db import RowNotFound, Statement, Work
 from insula.db.ids import new_id
+from insula.events import EventType, emit, emit_all
 from insula.http.conditional import require_match
 from insula.http.problem import FieldError, InvalidInput
 from insula.markdown.diff import TextDiff, diff_texts
 from msgspec import UNSET
 
-from insula_tenants.notes import queries
+from insula_tenants.notes import events, queries
 from insula_tenants.notes.content import Content, compose
 from insula_tenants.notes.errors import NoSuchTask, PathTaken
 from insula_tenants.notes.schemas import (
@@ -64,16 +65,39 @@ async def insert(tx: Work, content: Content, author_id: UUID) -> Note:
     draft = Draft(id=new_id(), content=content)
     note = await tx.one(queries.INSERT, **draft.row(author_id))
     await _record(tx, note, content, author_id)
+    await _emit(tx, events.CREATED, note, author_id)
     return note
 
 
 async def insert_all(tx: Work, drafts: list[Draft], author_id: UUID) -> None:
-    """Store many new notes, in three round trips."""
+    """Store many new notes, in four round trips."""
     await tx.execute_many(queries.INSERT, [draft.row(author_id) for draft in drafts])
     links = [row for draft in drafts for row in draft.content.link_rows(draft.id, draft.path)]
     await tx.execute_many(queries.INSERT_LINK, links)
     revisions = [_revision(draft.id, 1, draft.content, author_id) for draft in drafts]
     await tx.execute_many(queries.INSERT_REVISION, revisions)
+    await emit_all(tx, events.CREATED, [_created(draft) for draft in drafts], actor=author_id)
+
+
+def _created(draft: Draft) -> tuple[events.NoteChanged, str, tuple[str, ...]]:
+    content, subject = draft.content, events.subject_of(draft.id)
+    changed = events.NoteChanged(draft.id, content.title, list(content.tags), 1)
+    return changed, subject, (subject,)
+
+
+async def _emit(
+    tx: Work, kind: EventType[events.NoteChanged], note: Note, actor_id: UUID | None
+) -> None:
+    changed = events.NoteChanged(note.id, note.title, note.tags, note.revision)
+    subject = events.subject_of(note.id)
+    await emit(tx, kind, changed, subject=subject, actor=actor_id, channels=(subject,))
+
+
+async def _emit_gone(
+    tx: Work, kind: EventType[events.NoteGone], note_id: UUID, actor_id: UUID | None
+) -> None:
+    gone, subject = events.NoteGone(note_id), events.subject_of(note_id)
+    await emit(tx, kind, gone, subject=subject, actor=actor_id, channels=(subject,))
 
 
 async def update(
@@ -117,6 +141,7 @@ async def replace(tx: Work, stored: queries.Stored, content: Content, author_id:
     note = await tx.one(queries.UPDATE, note_id=stored.id, **content.columns())
     await tx.execute(queries.DELETE_LINKS, note_id=stored.id)
     await _record(tx, note, content, author_id)
+    await _emit(tx, events.UPDATED, note, author_id)
     return note
 
 
@@ -141,29 +166,33 @@ def _revision(note_id: UUID, number: int, content: Content, author_id: UUID) -> 
 # Trash
 
 
-async def delete(tx: Work, note_id: UUID, if_match: str | None) -> None:
+async def delete(tx: Work, note_id: UUID, author_id: UUID, if_match: str | None) -> None:
     """Put a note into the trash; its links and shares stop working until it is restored."""
     stored = await tx.one(queries.LOCK, id=note_id)
     require_match(if_match, stored.revision)
     await tx.execute(queries.DELETE, note_id=note_id)
+    await _emit_gone(tx, events.DELETED, note_id, author_id)
 
 
-async def restore(tx: Work, note_id: UUID) -> Note:
+async def restore(tx: Work, note_id: UUID, author_id: UUID) -> Note:
     """Take a note out of the trash.
 
     Raises:
         PathTaken: another file has been imported to its path since.
     """
     try:
-        return await tx.one(queries.RESTORE, note_id=note_id)
+        note = await tx.one(queries.RESTORE, note_id=note_id)
     except asyncpg.UniqueViolationError as error:
         raise PathTaken from error
+    await _emit(tx, events.RESTORED, note, author_id)
+    return note
 
 
-async def purge(tx: Work, note_id: UUID) -> None:
+async def purge(tx: Work, note_id: UUID, author_id: UUID) -> None:
     """Delete a note in the trash for good, with its history."""
     if await tx.execute(queries.PURGE, note_id=note_id) == 0:
         raise RowNotFound
+    await _emit_gone(tx, events.PURGED, note_id, author_id)
 
 
 # History

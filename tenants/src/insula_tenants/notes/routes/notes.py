@@ -46,9 +46,9 @@ async def update_note(
 
 
 @delete("/{note_id:uuid}", right=WRITE)
-async def delete_note(note_id: UUID, tx: Work, if_match: IfMatch = None) -> None:
+async def delete_note(note_id: UUID, tx: Work, caller: Caller, if_match: IfMatch = None) -> None:
     """Put a note into the trash, from where it can be restored."""
-    await service.delete(tx, note_id, if_match)
+    await service.delete(tx, note_id, caller.user_id, if_match)
 
 
 ROUTES = (list_notes, create_note, get_note, update_note, delete_note)
