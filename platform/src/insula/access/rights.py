@@ -32,6 +32,8 @@ CORE_SCOPES: Final = (
     Scope("users:write", "Create, change and disable users", ("admin",), privileged=True),
     Scope("modules:read", "See which modules are on", ("admin", "member")),
     Scope("modules:write", "Switch modules on and off", ("admin",), privileged=True),
+    Scope("settings:read", "See the tenant's settings", ("admin", "member")),
+    Scope("settings:write", "Change the tenant's settings"),
     Scope("events:read", "Read the log of what happened"),
     Scope("events:write", "Have consumers go through the log again"),
 )

@@ -21,6 +21,7 @@ __all__ = ["Operator", "main", "operate"]
         "tenants": ("insula.cli.tenants", "Create, list, suspend and delete tenants."),
         "modules": ("insula.cli.modules", "Switch modules on and off; write new ones."),
         "worker": ("insula.cli.worker", "Do what happens in the background: events and jobs."),
+        "i18n": ("insula.cli.i18n", "Hold the translations against what the code says."),
         "db": ("insula.cli.db", "Install and migrate the database."),
     },
 )

@@ -28,6 +28,7 @@ from insula.http.problem import (
     Unavailable,
     UnsupportedMediaType,
 )
+from insula.i18n.validation import validation_text
 
 log = structlog.get_logger("insula.errors")
 
@@ -113,7 +114,7 @@ def _field_errors(error: ValidationException) -> tuple[FieldError, ...]:
         match = _PATH.match(str(item.get("message", "")))
         what = match["what"] if match else ""
         inner = _pointer(match["path"] or "") if match else ""
-        found.append(FieldError(_where(item, inner), what))
+        found.append(FieldError(_where(item, inner), validation_text(what)))
     return tuple(found) or (FieldError("", _without_internals(error.detail)),)
 
 

@@ -12,6 +12,8 @@ from insula.db import Work
 from insula.http.admission import Verdict
 from insula.http.dialect import Dialect
 from insula.http.problem import MEDIA_TYPE, Problem
+from insula.i18n.catalogues import SOURCE
+from insula.i18n.negotiation import negotiate
 from insula.identity.tokens import Claims
 from insula.tenancy.tenant import Tenant
 
@@ -68,6 +70,16 @@ class Exchange:
         self.dialect: Dialect | None = None
         """How to say no, where it isn't Insula's own API that is spoken."""
 
+    @property
+    def locale(self) -> str:
+        """The language of the answer: what the user has chosen, else what the client asks for,
+        else the tenant's."""
+        if self.claims is not None and self.claims.locale:
+            return self.claims.locale
+        fallback = self.tenant.locale if self.tenant is not None else SOURCE
+        asked = self.header(b"accept-language")
+        return negotiate(asked, fallback) if asked else fallback
+
     def header(self, name: bytes) -> str:
         """A request header as text; empty when it is absent. Names are lower case."""
         return self.headers.get(name, b"").decode("latin-1")
@@ -75,6 +87,9 @@ class Exchange:
 
 def refusal(exchange: Exchange, problem: Problem) -> tuple[int, str, bytes]:
     """Status, media type and body that tell this client about a problem."""
+    locale = exchange.locale
+    problem.localise(locale)
+    problem.headers["Content-Language"] = locale
     dialect = exchange.dialect
     if dialect is not None:
         return dialect.status_of(problem.status), dialect.media_type, dialect.body(problem)

@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from insula.i18n import translate
+
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "/docs/problems/"
 
@@ -52,6 +54,14 @@ class Problem(Exception):
         self.errors = errors
         self.headers = dict(headers or {})
         self.extra = extra
+
+    def localise(self, locale: str) -> None:
+        """Say it in another language; what nobody has translated stays English."""
+        self.title = translate(self.title, locale)  # type: ignore[misc]  # of this one problem
+        self.detail = translate(self.detail, locale)
+        self.errors = tuple(
+            FieldError(error.pointer, translate(error.detail, locale)) for error in self.errors
+        )
 
     def body(self, *, instance: str = "", trace_id: str = "") -> bytes:
         """The JSON document."""

@@ -24,6 +24,15 @@ USER_COLUMNS = (
 )
 
 
+class Preferences(msgspec.Struct, frozen=True):
+    """What a user has said about how things are shown; empty where nothing."""
+
+    email: str
+    name: str
+    locale: str
+    time_zone: str
+
+
 class Login(msgspec.Struct):
     """What a password is held against."""
 
@@ -53,6 +62,15 @@ class Changed(msgspec.Struct):
 
 
 GET_USER = Statement(select(*USER_COLUMNS).where(UserRow.id == bindparam("id")), User)
+PREFERENCES = Statement(
+    select(
+        UserRow.email,
+        UserRow.name,
+        func.coalesce(UserRow.locale, "").label("locale"),
+        func.coalesce(UserRow.time_zone, "").label("time_zone"),
+    ).where(UserRow.id == bindparam("id")),
+    Preferences,
+)
 LOCK_USER = Statement(
     select(*USER_COLUMNS).where(UserRow.id == bindparam("id")).with_for_update(), User
 )
@@ -112,8 +130,18 @@ INSERT_SESSION = Statement(
         **binds("id", "user_id", "method", "user_agent", "address", "expires_at"),
     )
 )
+# Returns the user's language, which goes into the access token beside it.
+_session_locale = (
+    select(func.coalesce(UserRow.locale, ""))
+    .join(SessionRow, SessionRow.user_id == UserRow.id)
+    .where(SessionRow.id == bindparam("session_id"))
+    .scalar_subquery()
+)
 INSERT_REFRESH = Statement(
-    insert(RefreshToken).values(digest=bindparam("digest"), session_id=bindparam("session_id"))
+    insert(RefreshToken)
+    .values(digest=bindparam("digest"), session_id=bindparam("session_id"))
+    .returning(_session_locale.label("locale")),
+    str,
 )
 LOCK_REFRESH = Statement(
     select(

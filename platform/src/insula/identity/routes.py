@@ -24,6 +24,7 @@ from insula.identity.schemas import (
     Credentials,
     Me,
     MeTenant,
+    MeUpdate,
     RefreshRequest,
     Tokens,
     User,
@@ -79,11 +80,27 @@ async def sign_out(tx: Work, caller: Caller, sessions: Sessions) -> None:
 
 
 @get("/me", right=SIGNED_IN)
-async def me(tx: Work, caller: Caller, tenant: Tenant) -> Me:
+async def me(tx: Work, caller: Caller, tenant: Tenant, exchange: Exchange) -> Me:
     """Who is signed in, to which tenant, and what they may do."""
+    return await _me(tx, caller, tenant, exchange)
+
+
+@patch("/me", right=SIGNED_IN)
+async def update_me(
+    data: MeUpdate, tx: Work, caller: Caller, tenant: Tenant, exchange: Exchange
+) -> Me:
+    """Change your name, or how things are shown to you."""
+    await users.change_own(tx, caller.user_id, data)
+    return await _me(tx, caller, tenant, exchange)
+
+
+async def _me(tx: Work, caller: Caller, tenant: Tenant, exchange: Exchange) -> Me:
     user = await tx.one(queries.GET_USER, id=caller.user_id)
+    preferences = await tx.one(queries.PREFERENCES, id=caller.user_id)
     return Me(
         user,
+        preferences.locale or exchange.locale,
+        preferences.time_zone or tenant.time_zone,
         MeTenant(tenant.id, tenant.slug, tenant.name, sorted(tenant.modules)),
         sorted(caller.scopes),
         caller.session_id,
@@ -133,7 +150,8 @@ def device_of(exchange: Exchange) -> Device:
 ROUTER = Router(
     path="/api/v1",
     route_handlers=[
-        sign_in, refresh_session, sign_out, me, list_users, create_user, get_user, update_user,
+        sign_in, refresh_session, sign_out, me, update_me, list_users, create_user, get_user,
+        update_user,
     ],
     tags=["Identity"],
 )  # fmt: skip

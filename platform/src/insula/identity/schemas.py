@@ -12,6 +12,10 @@ Email = Annotated[str, Meta(min_length=3, max_length=254, examples=["ada@example
 Password = Annotated[str, Meta(min_length=1, max_length=1024, examples=["correct horse battery"])]
 Role = Literal["owner", "admin", "member", "customer"]
 Status = Literal["active", "disabled"]
+LanguageTag = Annotated[str, Meta(min_length=2, max_length=35, examples=["de"])]
+"""BCP 47; one of those that Insula speaks is kept."""
+TimeZone = Annotated[str, Meta(min_length=1, max_length=64, examples=["Europe/Berlin"])]
+"""A name of the IANA time zone database."""
 AccessToken = Annotated[str, Meta(examples=["eyJhbGciOiJFZDI1NTE5IiwidHlwIjoiYXQrand0In0.…"])]
 RefreshToken = Annotated[str, Meta(examples=["Ls3nFv4T…"])]
 
@@ -36,6 +40,14 @@ class UserUpdate(Strict):
     name: Name | UnsetType = UNSET
     role: Role | UnsetType = UNSET
     status: Status | UnsetType = UNSET
+
+
+class MeUpdate(Strict):
+    name: Name | UnsetType = UNSET
+    locale: LanguageTag | UnsetType | None = UNSET
+    """The language to be addressed in; null: what the device asks for. New access tokens carry
+    it."""
+    time_zone: TimeZone | UnsetType | None = UNSET
 
 
 class RefreshRequest(Strict):
@@ -77,6 +89,9 @@ class Me(msgspec.Struct):
     """The signed-in user, the tenant, and what may be done."""
 
     user: User
+    locale: str
+    """The language that the user is addressed in."""
+    time_zone: Annotated[str, Meta(examples=["Europe/Berlin"])]
     tenant: MeTenant
     scopes: Annotated[list[str], Meta(examples=[["notes:read", "users:read"]])]
     session_id: UUID

@@ -141,11 +141,15 @@ class Sessions:
         self, tx: Work, tenant_id: UUID, user_id: UUID, session_id: UUID, role: str
     ) -> Tokens:
         refresh_token = secrets.token_urlsafe(32)
-        await tx.execute(
+        locale = await tx.one(
             queries.INSERT_REFRESH, digest=_digest(refresh_token), session_id=session_id
         )
         access_token = self._tokens.issue(
-            user_id=user_id, tenant_id=tenant_id, session_id=session_id, role=role
+            user_id=user_id,
+            tenant_id=tenant_id,
+            session_id=session_id,
+            role=role,
+            locale=locale,
         )
         return Tokens(access_token, refresh_token, self._tokens.seconds)
 

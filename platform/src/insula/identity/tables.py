@@ -19,6 +19,9 @@ class UserRow(TenantTable):
     role: Mapped[str]
     status: Mapped[str] = mapped_column(server_default="active")
     password_hash: Mapped[str | None]  # none for users who only log in with a provider or passkey
+    locale: Mapped[str | None]
+    """The language this person reads; None: what the device asks for, or the tenant's."""
+    time_zone: Mapped[str | None]
     version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

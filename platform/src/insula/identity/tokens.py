@@ -25,6 +25,7 @@ class _Payload(msgspec.Struct, frozen=True):
     role: str
     iat: float
     exp: float
+    locale: str = ""
 
 
 class Claims(msgspec.Struct, frozen=True):
@@ -39,6 +40,8 @@ class Claims(msgspec.Struct, frozen=True):
     exp: float
     user_id: UUID
     session_id: UUID
+    locale: str = ""
+    """The language that the user has chosen (OpenID Connect Core, section 5.1)."""
 
 
 class TokenRejected(Exception):
@@ -58,10 +61,19 @@ class AccessTokens:
         self._verified: OrderedDict[bytes, Claims] = OrderedDict()
         self.seconds = seconds
 
-    def issue(self, *, user_id: UUID, tenant_id: UUID, session_id: UUID, role: str) -> str:
+    def issue(
+        self, *, user_id: UUID, tenant_id: UUID, session_id: UUID, role: str, locale: str = ""
+    ) -> str:
         now = round(time.time(), 3)
         payload = _Payload(
-            "insula", str(user_id), str(tenant_id), str(session_id), role, now, now + self.seconds
+            "insula",
+            str(user_id),
+            str(tenant_id),
+            str(session_id),
+            role,
+            now,
+            now + self.seconds,
+            locale,
         )
         header = {"alg": "Ed25519", "typ": _TYPE, "kid": self._key_id}
         return jws.serialize_compact(
@@ -93,7 +105,7 @@ class AccessTokens:
             said = msgspec.json.decode(signed.payload, type=_Payload)
             return Claims(
                 said.sub, said.tid, said.sid, said.role, said.iat, said.exp,
-                UUID(said.sub), UUID(said.sid),
+                UUID(said.sub), UUID(said.sid), said.locale,
             )  # fmt: skip
         except (JoseError, ValueError, TypeError, msgspec.MsgspecError) as error:
             raise TokenRejected("not genuine") from error

@@ -9,10 +9,11 @@ from msgspec import UNSET
 from insula.db import Work
 from insula.db.ids import new_id
 from insula.http.conditional import require_match
+from insula.http.preferences import check_language, check_time_zone
 from insula.identity import passwords, queries
 from insula.identity.emails import normalise
 from insula.identity.errors import EmailTaken, LastOwner, OutranksYou
-from insula.identity.schemas import User, UserCreate, UserUpdate
+from insula.identity.schemas import MeUpdate, User, UserCreate, UserUpdate
 from insula.identity.sessions import Sessions
 
 
@@ -73,6 +74,23 @@ async def change(
     elif changed.role != user.role:
         await sessions.refresh_rights(user_id)
     return changed
+
+
+async def change_own(tx: Work, user_id: UUID, update: MeUpdate) -> None:
+    """What people may change of themselves.
+
+    Raises:
+        InvalidInput: there is no such language or time zone.
+    """
+    changes = {
+        name: value for name, value in msgspec.structs.asdict(update).items() if value is not UNSET
+    }
+    if changes.get("locale") is not None:
+        changes["locale"] = check_language(changes["locale"])
+    if changes.get("time_zone") is not None:
+        check_time_zone(changes["time_zone"])
+    if changes:
+        await tx.one(queries.update_user(tuple(sorted(changes))), user_id=user_id, **changes)
 
 
 async def _check_other_owner(tx: Work, user_id: UUID) -> None:

@@ -43,6 +43,11 @@ _SET_STATUS = Statement(
     .where(TenantRow.id == bindparam("tenant_id"))
     .values(status=bindparam("status"))
 )
+_SET_PREFERENCES = Statement(
+    update(TenantRow)
+    .where(TenantRow.id == bindparam("tenant_id"))
+    .values(**binds("name", "locale", "time_zone"))
+)
 _DELETE = Statement(delete(TenantRow).where(TenantRow.id == bindparam("tenant_id")))
 _RECORD = upsert(TenantModule).values(
     **binds("tenant_id", "module", "version", "enabled"),
@@ -183,6 +188,16 @@ async def disable(
 async def set_status(catalogue: Work, tenant_id: UUID, status: str) -> int:
     """``active`` or ``suspended``. Returns the tenant's new epoch."""
     await catalogue.execute(_SET_STATUS, tenant_id=tenant_id, status=status)
+    return await catalogue.one(_RAISE_EPOCH, tenant_id=tenant_id)
+
+
+async def set_preferences(
+    catalogue: Work, tenant_id: UUID, *, name: str, locale: str, time_zone: str
+) -> int:
+    """Returns the tenant's new epoch."""
+    await catalogue.execute(
+        _SET_PREFERENCES, tenant_id=tenant_id, name=name, locale=locale, time_zone=time_zone
+    )
     return await catalogue.one(_RAISE_EPOCH, tenant_id=tenant_id)
 
 

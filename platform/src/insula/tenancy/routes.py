@@ -1,10 +1,13 @@
 """``/api/v1/tenants`` (sign-up) and ``/api/v1/modules``."""
 
-from litestar import Router, delete, get, post, put
+import msgspec
+from litestar import Router, delete, get, patch, post, put
+from msgspec import UNSET
 
 from insula.access import PUBLIC
 from insula.db import Database, Work
 from insula.http.exchange import Exchange
+from insula.http.preferences import check_language, check_time_zone
 from insula.http.redis_line import RedisLine
 from insula.identity.routes import device_of
 from insula.identity.sessions import Sessions
@@ -19,7 +22,14 @@ from insula.tenancy.errors import (
     SlugTaken,
 )
 from insula.tenancy.provisioning import CATALOGUE_PRELUDE
-from insula.tenancy.schemas import ModuleView, SignedUp, SignUp, TenantView
+from insula.tenancy.schemas import (
+    ModuleView,
+    SignedUp,
+    SignUp,
+    TenantSettings,
+    TenantSettingsUpdate,
+    TenantView,
+)
 from insula.tenancy.signup import sign_up
 from insula.tenancy.tenant import Tenant
 
@@ -78,6 +88,29 @@ async def disable_module(
     await publish_epoch(redis, tenant, epoch)
 
 
+@get("/settings", right="settings:read")
+async def get_settings(tenant: Tenant) -> TenantSettings:
+    """The tenant's name, language and time zone."""
+    return TenantSettings(tenant.name, tenant.locale, tenant.time_zone)
+
+
+@patch("/settings", right="settings:write")
+async def update_settings(
+    data: TenantSettingsUpdate, tenant: Tenant, catalogue: Database, redis: RedisLine
+) -> TenantSettings:
+    """Change them. They hold for everybody who has not chosen for themselves."""
+    changed = TenantSettings(
+        tenant.name if data.name is UNSET else data.name,
+        tenant.locale if data.locale is UNSET else check_language(data.locale),
+        tenant.time_zone if data.time_zone is UNSET else data.time_zone,
+    )
+    check_time_zone(changed.time_zone)
+    async with catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
+        epoch = await provisioning.set_preferences(tx, tenant.id, **msgspec.structs.asdict(changed))
+    await publish_epoch(redis, tenant, epoch)
+    return changed
+
+
 def _find(modules: Modules, name: str) -> Module:
     if name not in modules:
         raise ModuleNotInstalled(f"There are {', '.join(modules) or 'none'}.")
@@ -97,6 +130,13 @@ def _view(module: Module, enabled: frozenset[str]) -> ModuleView:
 
 ROUTER = Router(
     path="/api/v1",
-    route_handlers=[create_tenant, list_modules, enable_module, disable_module],
+    route_handlers=[
+        create_tenant,
+        list_modules,
+        enable_module,
+        disable_module,
+        get_settings,
+        update_settings,
+    ],
     tags=["Tenancy"],
 )

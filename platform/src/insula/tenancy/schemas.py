@@ -6,10 +6,19 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from insula.http.problem import FieldError, InvalidInput
-from insula.identity.schemas import AccessToken, Email, Name, Password, RefreshToken, Strict
+from insula.identity.schemas import (
+    AccessToken,
+    Email,
+    LanguageTag,
+    Name,
+    Password,
+    RefreshToken,
+    Strict,
+    TimeZone,
+)
 
 RESERVED_SLUGS = frozenset(
     [
@@ -67,6 +76,20 @@ class SignUp(Strict):
     slug: Annotated[str, Meta(min_length=1, max_length=100, examples=["acme"])]
     name: Name
     owner: Owner
+
+
+class TenantSettings(msgspec.Struct):
+    """How a tenant is shown, and shows things to those who have not said how they want them."""
+
+    name: Annotated[str, Meta(examples=["Acme"])]
+    locale: Annotated[str, Meta(examples=["en"])]
+    time_zone: Annotated[str, Meta(examples=["UTC"])]
+
+
+class TenantSettingsUpdate(Strict):
+    name: Name | UnsetType = UNSET
+    locale: LanguageTag | UnsetType = UNSET
+    time_zone: TimeZone | UnsetType = UNSET
 
 
 class TenantView(msgspec.Struct):

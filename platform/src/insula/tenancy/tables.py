@@ -36,6 +36,8 @@ class TenantRow(CatalogueTable):
     epoch: Mapped[int] = mapped_column(BigInteger, server_default="0")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    locale: Mapped[str | None]
+    time_zone: Mapped[str | None]
 
 
 class TenantModule(CatalogueTable):

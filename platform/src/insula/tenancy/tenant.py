@@ -9,6 +9,7 @@ from sqlalchemy import bindparam, func, literal_column, select
 
 from insula.db import Statement, Work
 from insula.db.wire import Prelude
+from insula.i18n.catalogues import SOURCE
 from insula.tenancy.tables import TenantModule, TenantRow
 
 STALE_SECONDS = 30.0
@@ -26,6 +27,8 @@ class TenantRecord(msgspec.Struct, frozen=True):
     bucket: int
     epoch: int
     modules: list[str]
+    locale: str | None = None
+    time_zone: str | None = None
 
 
 class Tenant:
@@ -37,12 +40,14 @@ class Tenant:
         "id",
         "key",
         "loaded",
+        "locale",
         "modules",
         "name",
         "number",
         "prelude",
         "slug",
         "status",
+        "time_zone",
     )
 
     def __init__(self, record: TenantRecord) -> None:
@@ -55,6 +60,9 @@ class Tenant:
         self.bucket = record.bucket
         self.epoch = record.epoch
         self.modules = frozenset(record.modules)
+        self.locale = record.locale or SOURCE
+        """What people read who have not said what they want to."""
+        self.time_zone = record.time_zone or "UTC"
         self.prelude = prelude(record.number)
         self.loaded = time.monotonic()
 
@@ -84,6 +92,8 @@ _columns = select(
     TenantRow.bucket,
     TenantRow.epoch,
     func.coalesce(_enabled, literal_column("'{}'::text[]")).label("modules"),
+    TenantRow.locale,
+    TenantRow.time_zone,
 )
 BY_SLUG = Statement(_columns.where(TenantRow.slug == bindparam("slug")), TenantRecord)
 BY_ID = Statement(_columns.where(TenantRow.id == bindparam("id")), TenantRecord)

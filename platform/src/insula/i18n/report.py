@@ -1,0 +1,113 @@
+"""What the code says, held against the translations: what is missing, and what nobody says."""
+
+import ast
+from collections.abc import Iterator
+from importlib.resources.abc import Traversable
+from string import Formatter
+
+import msgspec
+
+from insula.http.problem import KINDS
+from insula.i18n.catalogues import LANGUAGES, SOURCE, language, packages
+
+_CALLS = {"text": 1, "texts": 2}
+"""Functions whose first arguments are templates."""
+
+
+class Message(msgspec.Struct, frozen=True, order=True):
+    """A sentence that the code says."""
+
+    template: str
+    plural: str
+    """Empty where nothing is counted."""
+    where: str
+    """``<package>/<file>:<line>``, or the class of a problem."""
+
+
+class Gap(msgspec.Struct, frozen=True, order=True):
+    """A sentence and the language that it is missing in, or broken."""
+
+    language: str
+    template: str
+    where: str
+    fault: str
+
+
+class LanguageReport(msgspec.Struct, frozen=True):
+    messages: int
+    gaps: tuple[Gap, ...]
+    unused: tuple[tuple[str, str], ...]
+    """Language and template of translations of what nobody says any more."""
+
+
+def messages() -> list[Message]:
+    """Everything that ``text`` and ``texts`` are called with in the platform and the installed
+    modules, and the title of every kind of problem."""
+    found = {message for package in packages() for message in _in_package(package, package.name)}
+    for kind in KINDS.values():
+        found.add(Message(kind.title, "", kind.__qualname__))
+    return sorted(found)
+
+
+def _in_package(folder: Traversable, where: str) -> Iterator[Message]:
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        path = f"{where}/{entry.name}"
+        if entry.is_dir():
+            yield from _in_package(entry, path)
+        elif entry.name.endswith(".py"):
+            yield from _in_source(entry.read_text(encoding="utf-8"), path)
+
+
+def _in_source(source: str, path: str) -> Iterator[Message]:
+    for node in ast.walk(ast.parse(source)):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            continue
+        count = _CALLS.get(node.func.id, 0)
+        literals = [
+            argument.value
+            for argument in node.args[:count]
+            if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+        ]
+        if count and len(literals) == count:
+            yield Message(literals[0], "".join(literals[1:]), f"{path}:{node.lineno}")
+
+
+def report() -> LanguageReport:
+    """Hold every language against what the code says. Import the modules first: kinds of problems
+    are known once they are."""
+    said = messages()
+    templates = {message.template for message in said}
+    others = [name for name in LANGUAGES if name != SOURCE]
+    gaps = {
+        (name, message.template): gap
+        for name in others
+        for message in said
+        if (gap := _gap(name, message)) is not None
+    }
+    unused = [
+        (name, template)
+        for name in others
+        for template in language(name)
+        if template not in templates
+    ]
+    return LanguageReport(len(templates), tuple(sorted(gaps.values())), tuple(sorted(unused)))
+
+
+def _gap(name: str, message: Message) -> Gap | None:
+    translations = language(name)
+    if translations.find(message.template) is None:
+        return Gap(name, message.template, message.where, "not translated")
+    wanted = _fields(message.template) | _fields(message.plural)
+    for form in translations.forms(message.template):
+        if not form:
+            return Gap(name, message.template, message.where, "a plural form is empty")
+        if unknown := _fields(form) - wanted:
+            return Gap(name, message.template, message.where, f"names {sorted(unknown)}")
+        if not message.plural and wanted - _fields(form):
+            fault = f"leaves out {sorted(wanted - _fields(form))}"
+            return Gap(name, message.template, message.where, fault)
+    return None
+
+
+def _fields(template: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(template) if name}

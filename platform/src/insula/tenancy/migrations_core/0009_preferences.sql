@@ -1,0 +1,3 @@
+ALTER TABLE users ADD COLUMN locale TEXT;
+
+ALTER TABLE users ADD COLUMN time_zone TEXT;

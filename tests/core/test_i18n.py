@@ -1,0 +1,86 @@
+"""Languages: negotiated, chosen by user and tenant, and complete."""
+
+import httpx
+import pytest
+from fixtures.installation import SignUp, TestTenant
+from insula.i18n.formatting import format_money
+from insula.i18n.negotiation import negotiate
+
+NOWHERE = "/api/v1/users/00000000-0000-7000-8000-000000000000"
+NOT_FOUND = {"en": "Not found", "de": "Nicht gefunden", "ar": "غير موجود"}
+
+
+def told(answer: httpx.Response) -> str:
+    """The language of a refusal, which its title and its header agree on."""
+    language = answer.headers["content-language"]
+    assert answer.json()["title"] == NOT_FOUND[language]
+    assert "accept-language" in answer.headers["vary"].lower()
+    return language
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        ("de", "de"),
+        ("de-AT", "de"),
+        ("fr, de;q=0.5, en;q=0.8", "en"),
+        ("fr-CA, ar-EG-x-new;q=0.3", "ar"),
+        ("de;q=0, en", "en"),
+        ("de;q=0", "en"),
+        ("*", "en"),
+        ("fr", "en"),
+        ("zh-Hant-TW, *;q=0.1", "en"),
+        ("", "en"),
+        (", ,;q=,de;q=9, ar;q=0.5;q=1, " + "x" * 5000, "en"),
+    ],
+)
+def test_a_refusal_speaks_what_the_client_asks_for(
+    acme: TestTenant, header: str, language: str
+) -> None:
+    assert told(acme.http.get(NOWHERE, headers={"Accept-Language": header})) == language
+
+
+def test_what_a_person_has_chosen_goes_before_what_the_device_asks_for(acme: TestTenant) -> None:
+    member = acme.add_user("admin")
+    answer = member.http.patch("/api/v1/me", json={"locale": "de-CH", "time_zone": "Asia/Tokyo"})
+    assert answer.status_code == 200, answer.text
+    again = acme.sign_in(member.email)
+    assert told(again.http.get(NOWHERE, headers={"Accept-Language": "ar"})) == "de"
+    me = again.http.get("/api/v1/me").json()
+    assert (me["locale"], me["time_zone"]) == ("de", "Asia/Tokyo")
+    again.http.patch("/api/v1/me", json={"locale": None})
+    free = acme.sign_in(member.email)
+    assert told(free.http.get(NOWHERE, headers={"Accept-Language": "ar"})) == "ar"
+
+
+def test_a_tenants_language_is_for_those_who_ask_for_none(sign_up: SignUp) -> None:
+    acme, other = sign_up(), sign_up()
+    assert acme.http.patch("/api/v1/settings", json={"locale": "ar"}).json()["locale"] == "ar"
+    silent = {"Accept-Language": ""}
+    assert told(acme.http.get(NOWHERE, headers=silent)) == "ar"
+    assert told(acme.http.get(NOWHERE, headers={"Accept-Language": "fr"})) == "ar"
+    assert told(acme.http.get(NOWHERE, headers={"Accept-Language": "de"})) == "de"
+    assert told(other.http.get(NOWHERE, headers=silent)) == "en"
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [({"locale": "xx"}, "/locale"), ({"time_zone": "Mars/Olympus"}, "/time_zone")],
+)
+def test_languages_and_zones_that_there_are_not_are_refused(
+    acme: TestTenant, change: dict[str, str], pointer: str
+) -> None:
+    for path in ("/api/v1/me", "/api/v1/settings"):
+        answer = acme.http.patch(path, json=change)
+        assert answer.status_code == 400
+        assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+def test_money_has_the_currencys_own_decimals() -> None:
+    said = {currency: format_money(123456, currency, "en") for currency in ("EUR", "JPY", "KWD")}
+    assert said == {"EUR": "€1,234.56", "JPY": "¥123,456", "KWD": "KWD\xa0123.456"}
+
+
+def test_equal_wishes_are_taken_in_their_order() -> None:
+    assert negotiate("ar, de") == "ar"
+    assert negotiate("de, ar") == "de"
