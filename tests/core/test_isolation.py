@@ -34,6 +34,8 @@ PUBLIC_OPERATIONS = {
     "GET /api/v1/search",  # of what is public
     "GET /api/v1/notes/shared/{token}",
     "GET /api/v1/realtime/sse",
+    "GET /api/v1/files/links/{ticket}",
+    "PUT /api/v1/files/links/{ticket}",
 }
 
 

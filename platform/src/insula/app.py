@@ -14,6 +14,7 @@ from litestar.types import ASGIApp, Middleware
 from insula import health
 from insula.access import CORE_SCOPES, Rights
 from insula.events.routes import ROUTER as EVENTS
+from insula.files.routes import ROUTER as FILES
 from insula.foundation import Foundation
 from insula.http.allow import AllowedMethods
 from insula.http.authority import Authority
@@ -30,6 +31,7 @@ from insula.http.openapi import Tag
 from insula.http.problem import MethodNotAllowed
 from insula.http.reply import Reply
 from insula.http.supplies import supply
+from insula.http.uploads import Uploads
 from insula.identity.revocations import Revocations
 from insula.identity.routes import ROUTER as IDENTITY
 from insula.identity.sessions import Sessions
@@ -112,7 +114,7 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         door=door,
         tracing=foundation.tracing,
         idempotency=Idempotency(settings.secret_key),
-        uploads=_uploads(app),
+        uploads=Uploads(app),
         ticketed=_ticketed(app),
         dialects=_dialects(modules),
         sockets={live_socket.PATH: LiveSocket(live)},
@@ -140,6 +142,7 @@ def _litestar(
         REALTIME,
         EVENTS,
         SEARCH,
+        FILES,
         *(router for module in modules.values() for router in module.routers),
         documentation(tags, rights.scopes.values()),
     ]
@@ -190,12 +193,6 @@ def _channels(modules: dict[str, Module]) -> Channels:
         (module.name, channel) for module in modules.values() for channel in module.channels
     ]
     return Channels([*((None, channel) for channel in CORE_CHANNELS), *families])
-
-
-def _uploads(app: Litestar) -> dict[str, int]:
-    """Routes that read their body themselves, with the most bytes that each takes."""
-    found = ((route.path, handler.opt.get("body_limit")) for route, handler in _handlers(app))
-    return {path: limit for path, limit in found if limit}
 
 
 def _ticketed(app: Litestar) -> frozenset[str]:

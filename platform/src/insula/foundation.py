@@ -5,6 +5,9 @@ from typing import Any
 from insula.db import Database
 from insula.db.pool import Pool
 from insula.egress import Egress, Policy
+from insula.files.links import Links
+from insula.files.previews import Previews
+from insula.files.service import Files
 from insula.http.admission import SCRIPT
 from insula.http.redis_line import Address, RedisLine
 from insula.module import Module
@@ -40,6 +43,7 @@ class Foundation:
         self.tracing = Tracing(settings)
         self.egress = Egress(Policy.of(settings))
         self.realtime = Realtime(self.redis, length=settings.live_log_length)
+        self.files = Files(settings, self.tenants)
         self.services: dict[str, Any] = {
             "settings": settings,
             "modules": modules,
@@ -48,6 +52,10 @@ class Foundation:
             "redis": self.redis,
             "egress": self.egress,
             "realtime": self.realtime,
+            "directory": self.directory,
+            "files": self.files,
+            "previews": Previews(settings, self.files.blobs),
+            "links": Links(settings.secret_key),
         }
 
     async def open(self) -> None:

@@ -41,6 +41,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a tenant's events are kept, at least, to be read and replayed."""
     body_limit: int = 5 << 20
     """Bytes of a request body; routes that take files declare their own."""
+    files_url: str = ""
+    """Where files are kept: empty for the folder ``files`` of ``home``, or ``s3://bucket/prefix``,
+    with ``?endpoint=https://…&region=…`` for a server that is not Amazon's."""
+    files_access_key: str = ""
+    files_secret_key: str = ""
+    """The S3 access; empty for what the machine has (environment, instance role)."""
+    file_limit: int = 5 << 30
+    """Bytes of one file."""
+    files_quota: int = 10 << 30
+    """Bytes that a tenant's files may take, unless the tenant has a quota of its own."""
+    upload_seconds: int = 86400
+    """How long an unfinished upload can be taken up again after its last bytes."""
+    trash_days: int = 30
+    """How long a deleted file can be restored."""
+    preview_pixels: int = 50_000_000
+    """Pixels of an image that a preview is made of; larger ones are refused unread."""
     rate_limit: int = 6000
     """Requests a minute of one user, key or address, evenly (GCRA)."""
     rate_burst: int = 1000

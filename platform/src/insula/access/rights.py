@@ -31,6 +31,8 @@ CORE_SCOPES: Final = (
     Scope("users:read", "See the users of the tenant", ("admin", "member")),
     Scope("users:write", "Create, change and disable users", ("admin",), privileged=True),
     Scope("modules:read", "See which modules are on", ("admin", "member")),
+    Scope("files:read", "See and download files", ("admin", "member")),
+    Scope("files:write", "Upload, change and delete files", ("admin", "member")),
     Scope("modules:write", "Switch modules on and off", ("admin",), privileged=True),
     Scope("settings:read", "See the tenant's settings", ("admin", "member")),
     Scope("settings:write", "Change the tenant's settings"),

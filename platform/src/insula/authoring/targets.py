@@ -11,6 +11,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from insula.db import CatalogueTable, TenantTable
 from insula.events import tables as event_tables
+from insula.files import tables as file_tables
 from insula.identity import tables as identity_tables
 from insula.jobs import tables as jobs_tables
 from insula.module import ENTRY_POINTS, Module, migration_names
@@ -21,6 +22,7 @@ from insula.tenancy.errors import ModuleNotInstalled
 
 _CORE = (
     event_tables,
+    file_tables,
     identity_tables,
     jobs_tables,
     search_tables,

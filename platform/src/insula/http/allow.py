@@ -11,7 +11,7 @@ class AllowedMethods:
 
     def __init__(self, app: Litestar) -> None:
         self._routes = [
-            (re.compile(_pattern(route)), frozenset(route.methods))
+            (re.compile(pattern_of(route)), frozenset(route.methods))
             for route in app.routes
             if isinstance(route, HTTPRoute)
         ]
@@ -27,7 +27,8 @@ class AllowedMethods:
         return ", ".join(sorted(methods))
 
 
-def _pattern(route: HTTPRoute) -> str:
+def pattern_of(route: HTTPRoute) -> str:
+    """What a path of the route looks like, as a regular expression."""
     parts = [
         re.escape(part) if isinstance(part, str) else "[^/]+" for part in route.path_components
     ]

@@ -26,6 +26,7 @@ class Answer:
         self._send = send
         self._start: Any = None
         self._streaming = False
+        self._failed = False
         self._idempotency: Idempotency | None = None
         self._key = ""
         self._may_retry = False
@@ -39,6 +40,11 @@ class Answer:
         kind = message["type"]
         if kind == "http.response.start":
             self._start = message
+            self._failed = self._streaming
+        elif self._failed:
+            return  # the stream broke off: its length tells the client, a problem in it would not
+        elif kind == "http.response.pathsend":
+            await self._open_stream(message)
         elif kind == "http.response.body":
             if self._streaming:
                 self._exchange.answer_bytes += len(message.get("body", b""))  # type: ignore[arg-type]

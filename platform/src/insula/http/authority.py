@@ -28,10 +28,11 @@ class Authority:
         Raises:
             TenantRequired, ModuleDisabled, Unauthenticated, Forbidden, Unavailable: or not.
         """
-        if scope.get("method") == "OPTIONS":  # needs no right
+        opt = scope["route_handler"].opt
+        if scope.get("method") == "OPTIONS" and "right" not in opt:  # Litestar's own handler
             await answer_options(scope, send)
             return
-        self._check(exchange_of(scope), scope["route_handler"].opt)
+        self._check(exchange_of(scope), opt)
         await self._app(scope, receive, send)
 
     def _check(self, exchange: Exchange, opt: dict[str, Any]) -> None:

@@ -28,6 +28,7 @@ from insula.http.idempotency import Idempotency
 from insula.http.problem import BadRequest, UnsupportedMediaType
 from insula.http.sockets import Handler as SocketHandler
 from insula.http.sockets import Sockets, ticket_of
+from insula.http.uploads import Uploads
 from insula.settings import Settings
 from insula.telemetry import metrics
 from insula.telemetry.access_log import AccessLog
@@ -47,15 +48,20 @@ _CORS: list[tuple[bytes, bytes]] = [
     (b"access-control-allow-origin", b"*"),
     (
         b"access-control-expose-headers",
-        b"ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, Idempotency-Replayed",
+        b"Accept-Ranges, Content-Digest, Content-Disposition, Content-Range, ETag, "
+        b"Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, Repr-Digest, "
+        b"Retry-After, Tus-Checksum-Algorithm, Tus-Extension, Tus-Max-Size, Tus-Resumable, "
+        b"Tus-Version, Upload-Expires, Upload-Length, Upload-Metadata, Upload-Offset",
     ),
 ]
 _PREFLIGHT: list[tuple[bytes, bytes]] = [
     (b"access-control-allow-methods", b"GET, HEAD, POST, PUT, PATCH, DELETE"),
     (
         b"access-control-allow-headers",
-        b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Insula-Tenant, "
-        b"Traceparent, X-Requested-With",
+        b"Authorization, Content-Digest, Content-Disposition, Content-Type, Idempotency-Key, "
+        b"If-Match, If-None-Match, If-Range, Insula-Tenant, Range, Repr-Digest, Traceparent, "
+        b"Tus-Resumable, Upload-Checksum, Upload-Length, Upload-Metadata, Upload-Offset, "
+        b"X-Requested-With",
     ),
     (b"access-control-max-age", b"600"),
 ]
@@ -75,7 +81,7 @@ class Gate:
         door: Door,
         tracing: Tracing,
         idempotency: Idempotency,
-        uploads: dict[str, int],
+        uploads: Uploads,
         ticketed: frozenset[str],
         dialects: Dialects,
         sockets: Mapping[str, SocketHandler],
@@ -173,7 +179,7 @@ class Gate:
         await self._dispatch(exchange, answer, receive)
 
     async def _read(self, exchange: Exchange, receive: Receive) -> None:
-        if exchange.method in _SAFE or exchange.path in self._uploads:
+        if exchange.method in _SAFE or self._uploads.takes(exchange.method, exchange.path):
             return
         declared = exchange.headers.get(b"content-length")
         body = await read_body(receive, declared, self._settings.body_limit)
@@ -189,7 +195,7 @@ class Gate:
     async def _dispatch(self, exchange: Exchange, answer: Answer, receive: Receive) -> None:
         """Run the handler in a unit of work; again, if a migration changed a cached plan under it
         and the body is at hand."""
-        if exchange.path in self._uploads:
+        if self._uploads.takes(exchange.method, exchange.path):
             exchange.work = self._work(exchange)
             await self._app(exchange.scope, paced(receive), answer)
             return

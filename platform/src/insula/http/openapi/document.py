@@ -38,6 +38,7 @@ _CORE_TAGS: Final = (
     Tag("Tenancy", "Signing up, and switching modules on and off."),
     Tag("Identity", "Signing in and out, and the users of a tenant."),
     Tag("Search", "One box over everything that a tenant has."),
+    Tag("Files", "Uploads, downloads, previews, signed URLs and the trash."),
     Tag("Health", "Whether this process lives and can serve."),
     Tag("Documentation", "What this installation offers, for programs."),
 )

@@ -69,6 +69,16 @@ class Endpoint:
         return self.handler.opt.get("dialect")
 
     @property
+    def has_ranges(self) -> bool:
+        """Whether it sends parts of its content on request."""
+        return bool(self.handler.opt.get("ranges"))
+
+    @property
+    def reads_body_itself(self) -> bool:
+        """Whether it takes the body as it comes, so that none can be compared with another."""
+        return bool(self.handler.opt.get("body_limit"))
+
+    @property
     def listing(self) -> Listing[Any] | None:
         return self.handler.opt.get("listing")
 

@@ -72,7 +72,7 @@ class Operations:
     # Body
 
     def _body(self, endpoint: Endpoint) -> Schema | None:
-        if endpoint.handler.opt.get("body_limit"):
+        if endpoint.reads_body_itself:
             return self._raw_body(endpoint)
         field = endpoint.body
         if field is None:
@@ -101,6 +101,8 @@ class Operations:
         answers: dict[int, Schema] = {int(endpoint.handler.status_code): self._good(endpoint)}
         if endpoint.is_safe:
             answers[304] = {"$ref": "#/components/responses/NotModified"}
+        if endpoint.has_ranges:
+            answers[206] = self._part(endpoint)
         answers |= problems_of(endpoint, self._schemas)
         for status, spec in (endpoint.handler.responses or {}).items():
             answers[status] = self._other(spec)
@@ -116,6 +118,11 @@ class Operations:
             answer["content"] = self._content(endpoint)
         return answer
 
+    def _part(self, endpoint: Endpoint) -> Schema:
+        good = self._good(endpoint)
+        content = {**good["content"], "multipart/byteranges": {}}
+        return {**good, "description": "The ranges that were asked for.", "content": content}
+
     def _header_names(self, endpoint: Endpoint, status: int) -> list[str]:
         names = ["Insula-Trace-Id"]
         if endpoint.is_behind_gate:
@@ -126,7 +133,7 @@ class Operations:
             names.append("Location")
         if endpoint.listing is not None:
             names.append("Link")
-        if endpoint.method == "POST" and endpoint.is_behind_gate:
+        if endpoint.method == "POST" and endpoint.is_behind_gate and not endpoint.reads_body_itself:
             names.append("Idempotency-Replayed")
         return sorted(names)
 

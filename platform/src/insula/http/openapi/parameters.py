@@ -1,5 +1,6 @@
 """Path, query and header parameters, those of lists among them."""
 
+from collections.abc import Collection
 from typing import Any, Final
 
 from litestar.params import ParameterKwarg
@@ -42,6 +43,19 @@ SHARED: Final[dict[str, Schema]] = {
         "description": "The `ETag` of the version that you are changing: 412 if it is not the "
         "current one any more.",
         "schema": {"type": "string", "maxLength": 200, "examples": ['"3"']},
+    },
+    "Range": {
+        "name": "Range",
+        "in": "header",
+        "description": "Parts of the content, such as `bytes=0-499` or `bytes=-500`: the answer is "
+        "206, or 416 if there are no such bytes.",
+        "schema": {"type": "string", "maxLength": 1000, "examples": ["bytes=0-499"]},
+    },
+    "IfRange": {
+        "name": "If-Range",
+        "in": "header",
+        "description": "The `ETag` that the parts are to be of; of another one you get all.",
+        "schema": {"type": "string", "maxLength": 200},
     },
     "Limit": {
         "name": "limit",
@@ -86,14 +100,17 @@ def ref(name: str) -> Schema:
 def parameters_of(endpoint: Endpoint, schemas: Schemas) -> list[Schema]:
     """Everything but the body that an operation takes."""
     found = [_path(endpoint, name, schemas) for name in endpoint.route.path_parameters]
-    found += [_argument(name, field, schemas) for name, field in endpoint.parameters()]
+    required = endpoint.handler.opt.get("requires", ())
+    found += [_argument(name, field, schemas, required) for name, field in endpoint.parameters()]
     if endpoint.listing is not None:
         found += _of_list(endpoint.listing, schemas)
     if endpoint.is_behind_gate:
         found.append(ref("Tenant"))
     if endpoint.is_safe:
         found.append(ref("IfNoneMatch"))
-    if endpoint.method == "POST" and endpoint.is_behind_gate:
+    if endpoint.has_ranges:
+        found += [ref("Range"), ref("IfRange")]
+    if endpoint.method == "POST" and endpoint.is_behind_gate and not endpoint.reads_body_itself:
         found.append(ref("IdempotencyKey"))
     return found
 
@@ -109,7 +126,11 @@ def _path(endpoint: Endpoint, name: str, schemas: Schemas) -> Schema:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _argument(name: str, field: FieldDefinition, schemas: Schemas) -> Schema:
+def _argument(
+    name: str, field: FieldDefinition, schemas: Schemas, required: Collection[str] = ()
+) -> Schema:
+    """A query or header parameter; ``required`` are those that the handler insists on by itself,
+    with an answer of its own."""
     kwarg = field.kwarg_definition
     place, key = "query", name
     if isinstance(kwarg, ParameterKwarg):
@@ -123,8 +144,10 @@ def _argument(name: str, field: FieldDefinition, schemas: Schemas) -> Schema:
     if field.has_default and field.default is not None:
         schema["default"] = field.default
     parameter: Schema = {"name": key, "in": place, "schema": schema}
-    if field.is_required:
+    if field.is_required or key in required:
         parameter["required"] = True
+    if examples := getattr(kwarg, "examples", None):
+        parameter["schema"] = schema | {"examples": [each.value for each in examples]}
     if description := getattr(kwarg, "description", None):
         parameter["description"] = description
     return parameter
