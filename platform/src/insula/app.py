@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, Middleware
 
 from insula import health
 from insula.access import CORE_SCOPES, Rights
+from insula.events.routes import REWOUND
 from insula.events.routes import ROUTER as EVENTS
 from insula.files.routes import ROUTER as FILES
 from insula.foundation import Foundation
@@ -50,6 +51,13 @@ from insula.search.box import SearchBox
 from insula.search.routes import ROUTER as SEARCH
 from insula.settings import Settings
 from insula.tenancy.routes import ROUTER as TENANCY
+from insula.webhooks.events import ENDPOINT_DISABLED
+from insula.webhooks.routes import ROUTER as WEBHOOKS
+from insula.webhooks.service import Webhooks
+from insula.webhooks.signing import Secrets
+
+CORE_EVENTS = (REWOUND, ENDPOINT_DISABLED)
+"""What the core itself emits; webhooks may ask for it."""
 
 
 def create_app() -> ASGIApp:
@@ -84,11 +92,13 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
     )
     live = Live(settings, redis, tenants, door, _channels(modules), drain)
     keeper = Keeper(live, recheck_seconds=settings.live_recheck_seconds)
+    kinds = [*CORE_EVENTS, *(kind for module in modules.values() for kind in module.events)]
     services = foundation.services | {
         "tickets": tickets,
         "live": live,
         "drain": drain,
         "sessions": sessions,
+        "webhooks": Webhooks(Secrets(settings.secret_key), foundation.egress, kinds),
         "throttle": LoginThrottle(redis, settings.login_limit),
         "search_box": SearchBox(modules),
     }
@@ -143,6 +153,7 @@ def _litestar(
         EVENTS,
         SEARCH,
         FILES,
+        WEBHOOKS,
         *(router for module in modules.values() for router in module.routers),
         documentation(tags, rights.scopes.values()),
     ]

@@ -8,15 +8,20 @@ from typing import Any
 
 import structlog
 
+from insula.db.listening import listen
 from insula.events import consumers
 from insula.events.consumers import Consumer
 from insula.events.following import Following
-from insula.events.relay import DueJob, Relay, listen
+from insula.events.relay import CHANNEL, DueJob, Relay
 from insula.foundation import Foundation
 from insula.module import discover
 from insula.realtime.consumer import LiveEvents
 from insula.settings import Settings
 from insula.tenancy.roles import PROVISIONER, login_url
+from insula.webhooks.fanout import WebhookConsumer
+from insula.webhooks.sender import CHANNEL as WEBHOOKS
+from insula.webhooks.sender import Sender
+from insula.webhooks.signing import Secrets
 
 log = structlog.get_logger("insula.worker")
 
@@ -51,13 +56,26 @@ def _parts(foundation: Foundation, stop: asyncio.Event) -> list[Coroutine[Any, A
         _start_jobs,
         keep=timedelta(days=settings.event_days),
     )
-    return [relay.run(stop), listen(login_url(settings, PROVISIONER), relay, stop)]
+    sender = Sender(
+        foundation.tenants,
+        foundation.catalogue,
+        foundation.egress,
+        Secrets(settings.secret_key),
+        foundation.tracing,
+    )
+    wakes = {CHANNEL: relay.wake, WEBHOOKS: sender.wake}
+    return [
+        relay.run(stop),
+        sender.run(stop),
+        listen(login_url(settings, PROVISIONER), wakes, stop),
+    ]
 
 
 def _consumers(foundation: Foundation) -> list[Consumer]:
     return [
         *consumers.listeners(foundation.modules.values()),
         LiveEvents(foundation.realtime),
+        WebhookConsumer(),
     ]
 
 

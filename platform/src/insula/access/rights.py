@@ -33,6 +33,8 @@ CORE_SCOPES: Final = (
     Scope("modules:read", "See which modules are on", ("admin", "member")),
     Scope("files:read", "See and download files", ("admin", "member")),
     Scope("files:write", "Upload, change and delete files", ("admin", "member")),
+    Scope("webhooks:read", "See webhooks and what was delivered"),
+    Scope("webhooks:write", "Have events sent elsewhere", privileged=True),
     Scope("modules:write", "Switch modules on and off", ("admin",), privileged=True),
     Scope("settings:read", "See the tenant's settings", ("admin", "member")),
     Scope("settings:write", "Change the tenant's settings"),

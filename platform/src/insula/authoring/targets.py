@@ -19,6 +19,7 @@ from insula.search import tables as search_tables
 from insula.tenancy import core
 from insula.tenancy import tables as tenancy_tables
 from insula.tenancy.errors import ModuleNotInstalled
+from insula.webhooks import tables as webhooks_tables
 
 _CORE = (
     event_tables,
@@ -27,6 +28,7 @@ _CORE = (
     jobs_tables,
     search_tables,
     tenancy_tables,
+    webhooks_tables,
 )
 """Whoever declares core tables is named here; the migration test proves that nobody is missing."""
 

@@ -1,13 +1,15 @@
 """Events as CloudEvents 1.0 (cloudevents.io), which is how they leave the house."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from insula.events.types import Event
 from insula.tenancy.tenant import Tenant
+
+MEDIA_TYPE: Final = "application/cloudevents+json"
 
 
 class CloudEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

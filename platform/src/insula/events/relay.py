@@ -5,19 +5,18 @@ what is due later and for a NOTIFY that was lost.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import asyncpg
 import msgspec
 import structlog
 from sqlalchemy import BigInteger, bindparam, cast, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from insula.db import Database, Statement, Work
+from insula.db.listening import first_of
 from insula.events import log as events_log
 from insula.events.following import Following, Standing
 from insula.events.outbox import EventBody, OutboxRow
@@ -86,7 +85,7 @@ class Relay:
                 log.warning("relay failed", exc_info=error)
                 more, pause = False, min(30.0, pause * 2)
             if not more:
-                await _first(self._wake.wait(), stop.wait(), seconds=pause)
+                await first_of(self._wake.wait(), stop.wait(), seconds=pause)
 
     async def step(self) -> bool:
         """Take what is there; whether there may be more."""
@@ -182,37 +181,6 @@ class Relay:
             if due:
                 await self._start_jobs(due)
         return len(due)
-
-
-async def listen(dsn: str, relay: Relay, stop: asyncio.Event) -> None:
-    """Wake the relay on NOTIFY. A connection that is lost is opened again, and the relay looks."""
-    while not stop.is_set():
-        lost = asyncio.Event()
-        try:
-            connection = await asyncpg.connect(dsn, server_settings={"application_name": "insula"})
-        except (OSError, asyncpg.PostgresError) as error:
-            log.warning("cannot listen", error=str(error))
-            await _first(stop.wait(), seconds=_LOOK_SECONDS)
-            continue
-        try:
-            connection.add_termination_listener(lambda *_, lost=lost: lost.set())
-            await connection.add_listener(CHANNEL, lambda *_: relay.wake())
-            relay.wake()
-            await _first(lost.wait(), stop.wait())
-        finally:
-            connection.terminate()
-
-
-async def _first(*waits: Any, seconds: float | None = None) -> None:
-    """Until one of them is over, or the seconds are."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
 
 def _row(seq: int, waiting: Waiting) -> dict[str, Any]:

@@ -72,6 +72,11 @@ def schema_name(number: int) -> str:
     return f"t_{number}"
 
 
+def number_of(schema: str) -> int:
+    """The number of the tenant whose schema and role this is."""
+    return int(schema.removeprefix("t_"))
+
+
 def prelude(number: int) -> Prelude:
     """``pg_temp`` comes last: a temporary table must not shadow a tenant's."""
     name = schema_name(number)
@@ -96,6 +101,7 @@ _columns = select(
     TenantRow.time_zone,
 )
 BY_SLUG = Statement(_columns.where(TenantRow.slug == bindparam("slug")), TenantRecord)
+BY_NUMBER = Statement(_columns.where(TenantRow.number == bindparam("number")), TenantRecord)
 BY_ID = Statement(_columns.where(TenantRow.id == bindparam("id")), TenantRecord)
 
 
