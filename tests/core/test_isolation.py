@@ -36,6 +36,14 @@ PUBLIC_OPERATIONS = {
     "GET /api/v1/realtime/sse",
     "GET /api/v1/files/links/{ticket}",
     "PUT /api/v1/files/links/{ticket}",
+    "GET /api/v1/polls/assets/poll.css",
+    "GET /api/v1/polls/assets/poll.js",
+    "GET /api/v1/polls/{poll_id}/answers",
+    "GET /api/v1/polls/{poll_id}/ballot",
+    "GET /api/v1/polls/{poll_id}/page",
+    "GET /api/v1/polls/{poll_id}/results",
+    "POST /api/v1/polls/{poll_id}/votes",
+    "DELETE /api/v1/polls/{poll_id}/vote",
 }
 
 

@@ -1,0 +1,1 @@
+"""Polls: questions to many people at once, whose results everybody watches come in."""

@@ -1,0 +1,2 @@
+"use strict";
+function watch(channel) { state.watched = channel; }
