@@ -38,7 +38,7 @@ UNFIT: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("single", {}, {}, "/choices"),
     ("single", {}, {"choices": [1, 2]}, "/choices"),
     ("single", {}, {"choices": [5]}, "/choices"),
-    ("single", {}, {"choices": [0]}, "/choices/..."),
+    ("single", {}, {"choices": [0]}, "/choices/0"),
     ("single", {}, {"choices": [1], "rating": 3}, "/choices"),
     ("multiple", {"min_choices": 2}, {"choices": [1]}, "/choices"),
     ("multiple", {"max_choices": 2}, {"choices": [1, 2, 3]}, "/choices"),

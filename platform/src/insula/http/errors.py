@@ -125,8 +125,7 @@ def _where(item: dict[str, Any], inner: str) -> str:
         return f"?{key}" if source == "query" else f"{source}:{key}"
     if inner:
         return inner
-    parts = [part for part in key.split(".") if part and part != "data"]
-    return "".join(f"/{_escape(part)}" for part in parts)
+    return _pointer("." + ".".join(part for part in key.split(".") if part and part != "data"))
 
 
 def _pointer(path: str) -> str:
