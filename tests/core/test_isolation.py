@@ -32,6 +32,8 @@ PUBLIC_OPERATIONS = {
     "POST /api/v1/sessions",
     "POST /api/v1/sessions/refresh",
     "GET /api/v1/search",  # of what is public
+    "GET /graphql",  # each field has a right of its own
+    "POST /graphql",
     "GET /api/v1/notes/shared/{token}",
     "GET /api/v1/realtime/sse",
     "GET /api/v1/files/links/{ticket}",

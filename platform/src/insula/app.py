@@ -17,6 +17,8 @@ from insula.events.routes import REWOUND
 from insula.events.routes import ROUTER as EVENTS
 from insula.files.routes import ROUTER as FILES
 from insula.foundation import Foundation
+from insula.graphql.routes import ROUTER as GRAPHQL
+from insula.graphql.service import GraphService
 from insula.http.allow import AllowedMethods
 from insula.http.authority import Authority
 from insula.http.dialect import Dialects
@@ -102,6 +104,7 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         "throttle": LoginThrottle(redis, settings.login_limit),
         "search_box": SearchBox(modules),
     }
+    services["graph"] = GraphService(modules, services, rights)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -154,6 +157,7 @@ def _litestar(
         SEARCH,
         FILES,
         WEBHOOKS,
+        GRAPHQL,
         *(router for module in modules.values() for router in module.routers),
         documentation(tags, rights.scopes.values()),
     ]

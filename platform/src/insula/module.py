@@ -18,6 +18,7 @@ from insula.access import PUBLIC, ROLES, SIGNED_IN, Scope
 from insula.db import TenantTable, Work
 from insula.events import EventType, Listener
 from insula.events.types import NAME as EVENT_NAME
+from insula.graphql.types import Graph
 from insula.jobs import Cron, Job
 from insula.realtime import Channel
 from insula.search import SearchSource
@@ -80,6 +81,8 @@ class Module:
     channels: Sequence[Channel] = ()
     search: Sequence[SearchSource] = ()
     """What people find of it in ``GET /api/v1/search``."""
+    graphql: Graph | None = None
+    """What it brings to ``/graphql``."""
     compat: Sequence[Router] = ()
     """Routers outside of ``/api/v1/<name>``, below ``/compat/…``: other products' APIs on the
     module's data. Every route of theirs names a right too."""

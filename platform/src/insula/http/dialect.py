@@ -8,7 +8,7 @@ import msgspec
 
 from insula.http.problem import Problem
 
-GATED: Final = ("/api/", "/compat/")
+GATED: Final = ("/api/", "/compat/", "/graphql")
 """Paths that the gate looks at: it finds tenant and caller, limits, and opens a unit of work."""
 
 

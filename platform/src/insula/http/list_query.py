@@ -168,7 +168,7 @@ class ListQuery:
             return None
         kind = self.sort[sort.removeprefix("-")].type.python_type
         try:
-            cursor = msgspec.msgpack.decode(_unpack(text), type=Cursor)
+            cursor = msgspec.msgpack.decode(unpack(text), type=Cursor)
             if cursor.sort != sort:
                 errors.append(FieldError("?cursor", f"was made with sort={cursor.sort}"))
                 return None
@@ -221,6 +221,11 @@ def _expected(kind: type) -> str:
     return f"must be {names.get(kind, 'text')}"
 
 
-def _unpack(text: str) -> bytes:
+def unpack(text: str) -> bytes:
+    """The bytes of a cursor.
+
+    Raises:
+        ValueError: it is none (:class:`binascii.Error` is one).
+    """
     return base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_",
                             validate=True)  # fmt: skip

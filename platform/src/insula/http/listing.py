@@ -34,7 +34,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from insula.db import Statement, Work
 from insula.http.exchange import exchange_of
-from insula.http.list_query import Cursor, Filter, ListQuery, Wanted, filter_on
+from insula.http.list_query import Cursor, Filter, ListQuery, Wanted, filter_on, unpack
 from insula.search.question import tsquery_of
 
 T = TypeVar("T")
@@ -97,7 +97,22 @@ class Listing(Generic[T]):
         Raises:
             InvalidInput: a parameter is unknown or does not fit.
         """
-        wanted = self._reader.read(request.scope["query_string"].decode("latin-1"))
+        wanted = self.read(request.scope["query_string"].decode("latin-1"))
+        page = await self.fetch(tx, wanted, **params)
+        if link := link_header(_target(request), page):
+            exchange_of(request.scope).extra.append((b"link", link.encode("latin-1")))
+        return page
+
+    def read(self, query_string: str) -> Wanted:
+        """What a query string asks for.
+
+        Raises:
+            InvalidInput: a parameter is unknown or does not fit.
+        """
+        return self._reader.read(query_string)
+
+    async def fetch(self, tx: Work, wanted: Wanted, **params: Any) -> Page[T]:
+        """The page that is wanted; ``params`` fill the base statement."""
         cursor = wanted.cursor
         backwards = cursor is not None and cursor.backwards
         shape = (
@@ -114,10 +129,7 @@ class Listing(Generic[T]):
             values["query"] = await tsquery_of(tx, wanted.query, self._languages)
         statement = self._statement(shape)
         rows = await tx.many(statement, **params, **values, page_limit=wanted.limit + 1)
-        page = self._assemble(rows, wanted, backwards)
-        if link := link_header(_target(request), page):
-            exchange_of(request.scope).extra.append((b"link", link.encode("latin-1")))
-        return page
+        return self._assemble(rows, wanted, backwards)
 
     # Building the statement
 
@@ -166,16 +178,27 @@ class Listing(Generic[T]):
         page: Page[Any] = Page(items=rows)
         if rows:
             if more or backwards:
-                page.next = self._cursor(rows[-1], wanted.sort, backwards=False)
+                page.next = self.cursor(rows[-1], wanted.sort, backwards=False)
             if (more and backwards) or (not backwards and not first_page):
-                page.prev = self._cursor(rows[0], wanted.sort, backwards=True)
+                page.prev = self.cursor(rows[0], wanted.sort, backwards=True)
         if wanted.fields:
             page.items = [{name: getattr(row, name) for name in wanted.fields} for row in rows]
         return page
 
-    def _cursor(self, row: Any, sort: str, *, backwards: bool) -> str:
+    def cursor(self, row: Any, sort: str, *, backwards: bool) -> str:
+        """The place of a row in the list: what follows it, or what lies before."""
         value = getattr(row, sort.removeprefix("-"))
         packed = msgspec.msgpack.encode(Cursor(sort, backwards, value, getattr(row, self._key.key)))
+        return base64.urlsafe_b64encode(packed).decode().rstrip("=")
+
+    @staticmethod
+    def turned(cursor: str, *, backwards: bool) -> str:
+        """The same place, read in this direction; what is no cursor stays what it is."""
+        try:
+            place = msgspec.msgpack.decode(unpack(cursor), type=Cursor)
+        except (ValueError, msgspec.MsgspecError):
+            return cursor
+        packed = msgspec.msgpack.encode(msgspec.structs.replace(place, backwards=backwards))
         return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 

@@ -5,6 +5,7 @@ from insula.search import SearchSource
 
 from insula_tenants.notes import cli, demo, tables
 from insula_tenants.notes.events import EVENTS
+from insula_tenants.notes.graphql import GRAPH
 from insula_tenants.notes.permissions import READ, SCOPES
 from insula_tenants.notes.routes import ROUTES
 from insula_tenants.notes.sockets import CHANNELS
@@ -19,6 +20,7 @@ MODULE = Module(
     events=EVENTS,
     channels=CHANNELS,
     tables=(tables.Note, tables.NoteLink, tables.NoteRevision, tables.NoteShare),
+    graphql=GRAPH,
     search=(
         SearchSource(
             kind="notes.note",

@@ -9,6 +9,7 @@ from insula.db import Statement, binds
 from insula.http.listing import Listing
 from sqlalchemy import (
     Text,
+    Uuid,
     bindparam,
     cast,
     delete,
@@ -107,6 +108,10 @@ STATE = Statement(
     NoteState,
 )  # fmt: skip
 GET = Statement(select(*_WHOLE).where(Note.id == bindparam("id"), _LIVE), schemas.Note)
+GET_MANY = Statement(
+    select(*_WHOLE).where(Note.id == func.any(bindparam("ids", type_=ARRAY(Uuid))), _LIVE),
+    schemas.Note,
+)
 LOCK = Statement(
     select(*_STORED).where(Note.id == bindparam("id"), _LIVE).with_for_update(), Stored
 )

@@ -39,6 +39,7 @@ _CORE_TAGS: Final = (
     Tag("Identity", "Signing in and out, and the users of a tenant."),
     Tag("Search", "One box over everything that a tenant has."),
     Tag("Files", "Uploads, downloads, previews, signed URLs and the trash."),
+    Tag("GraphQL", "The same by GraphQL: one request for what takes many here."),
     Tag("Health", "Whether this process lives and can serve."),
     Tag("Documentation", "What this installation offers, for programs."),
 )
