@@ -8,6 +8,9 @@ from insula.events.types import Event, Listener
 from insula.module import Module
 from insula.tenancy.tenant import Tenant
 
+_CROWD = 500
+"""Events of which a listener that wants only the latest may be told one."""
+
 
 class Consumer(Protocol):
     """Is given events in the order of the log, in a transaction that moves its place as well.
@@ -34,13 +37,14 @@ class Consumer(Protocol):
 
 
 class ListenerConsumer:
-    """A module's listener: one event at a time, while the module is on."""
+    """A module's listener, while the module is on: one event at a time, or the latest of each
+    subject among those that wait."""
 
-    batch: int = 1
     attempts: int | None = 10
 
     def __init__(self, module: str, listener: Listener) -> None:
         self.name = listener.name
+        self.batch: int = _CROWD if listener.latest else 1
         self._module = module
         self._listener = listener
 
@@ -51,7 +55,7 @@ class ListenerConsumer:
         return self._listener.wants(event.type)
 
     async def consume(self, tx: Work, tenant: Tenant, events: Sequence[Event]) -> None:
-        for event in events:
+        for event in {event.subject: event for event in events}.values():
             await self._listener.call(tx, event)
 
 

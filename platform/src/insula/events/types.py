@@ -61,6 +61,9 @@ class Listener:
     events: tuple[str, ...]
     """Patterns of event types: ``polls.poll.closed``, ``blog.*``."""
     call: Callable[[Work, Event], Awaitable[None]]
+    latest: bool = False
+    """Of the events of one subject that wait at the same time, only the last is told: for who
+    looks at the present state of the subject anyway, and would do so a thousand times in vain."""
 
     def wants(self, kind: str) -> bool:
         return matches(self.events, kind)

@@ -1,7 +1,7 @@
 // The results as bars. Text says everything; the bars only show it.
 "use strict";
 
-function barsOf(ballot, results) {
+function barsOf(ballot) {
   if (ballot.kind === "rating") {
     return Array.from({ length: ballot.scale }, (_, index) => ({ key: index + 1, name: String(index + 1) }));
   }
@@ -21,7 +21,7 @@ function votesByBar(ballot, counts) {
 
 function drawChart(ballot, results) {
   const chart = find("chart"), votes = votesByBar(ballot, results.counts);
-  const bars = barsOf(ballot, results);
+  const bars = barsOf(ballot);
   if (chart.children.length !== bars.length) {
     chart.replaceChildren(...bars.map((bar) => newBar(bar)));
   }
@@ -35,11 +35,18 @@ function drawChart(ballot, results) {
     item.querySelector(".count").textContent = `${count} (${results.voters ? share : 0} %)`;
     item.querySelector(".bar").style.width = `${share}%`;
   });
-  find("total").textContent = results.voters === 1 ? "1 vote" : `${results.voters} votes`;
+  find("total").textContent = total(ballot, results);
   find("total").dataset.number = results.number;
   drawRounds(ballot, results);
   find("explanation").textContent = results.quiz ? results.quiz.explanation : "";
   find("explanation").hidden = !find("explanation").textContent;
+}
+
+function total(ballot, { voters, counts }) {
+  const text = voters === 1 ? "1 vote" : `${voters} votes`;
+  if (ballot.kind !== "rating" || !voters) return text;
+  const sum = Object.entries(counts).reduce((so_far, [stars, votes]) => so_far + stars * votes, 0);
+  return `${text}, ${(sum / voters).toFixed(1)} on average`;
 }
 
 function newBar(bar) {

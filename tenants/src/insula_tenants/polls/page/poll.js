@@ -1,7 +1,7 @@
 // The page: a ballot while one can vote, the results once one may see them.
 "use strict";
 
-const state = { ballot: null, results: null, watched: null };
+const state = { ballot: null, results: null };
 
 async function load() {
   try {

@@ -62,7 +62,7 @@ TALLY = Job(
 
 
 async def notice(tx: Work, event: Event) -> None:
-    """A vote is in: have it counted, at most every :data:`PAUSE`."""
+    """Votes are in, this one the last: have them counted, at most every :data:`PAUSE`."""
     poll_id = UUID(event.data["poll_id"])
     due = await tx.find(tallies.CLAIM, poll_id=poll_id)
     if due is None:
@@ -73,7 +73,7 @@ async def notice(tx: Work, event: Event) -> None:
         await enqueue(tx, TALLY, OfPoll(poll_id), at=due.due_at, key=f"polls.tally:{poll_id}")
 
 
-NOTICE = Listener("polls.notice_votes", (CAST.name,), notice)
+NOTICE = Listener("polls.notice_votes", (CAST.name,), notice, latest=True)
 
 
 async def conclude(tx: Work, poll_id: UUID) -> None:
