@@ -35,6 +35,7 @@ PUBLIC_OPERATIONS = {
     "GET /graphql",  # each field has a right of its own
     "POST /graphql",
     "GET /api/v1/notes/shared/{token}",
+    "GET /api/v1/notes/shared/{token}/attachments/{name}",
     "GET /api/v1/realtime/sse",
     "GET /api/v1/files/links/{ticket}",
     "PUT /api/v1/files/links/{ticket}",

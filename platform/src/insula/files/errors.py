@@ -93,6 +93,12 @@ class ChecksumMismatch(Problem):
     status, slug, title = 460, "checksum-mismatch", "The bytes were damaged on their way"
 
 
+class TooManyAttachments(Problem):
+    """A thing may have so many attachments and no more: delete some."""
+
+    status, slug, title = 409, "too-many-attachments", "There are too many attachments"
+
+
 class AlreadyAttached(Problem):
     """The file belongs to something else already; a file has one place."""
 

@@ -141,6 +141,13 @@ class Stored(msgspec.Struct, frozen=True):
     created_at: datetime
 
 
+class Removed(msgspec.Struct, frozen=True):
+    """A file whose row is gone."""
+
+    id: UUID
+    size: int
+
+
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a file before its first byte."""
 

@@ -112,6 +112,7 @@ GET_MANY = Statement(
     select(*_WHOLE).where(Note.id == func.any(bindparam("ids", type_=ARRAY(Uuid))), _LIVE),
     schemas.Note,
 )
+EXISTS = Statement(select(Note.id).where(Note.id == bindparam("id"), _LIVE), UUID)
 LOCK = Statement(
     select(*_STORED).where(Note.id == bindparam("id"), _LIVE).with_for_update(), Stored
 )
@@ -298,4 +299,14 @@ GET_SHARED = Statement(
         _LIVE,
     ),
     schemas.SharedNote,
+)
+SHARED_NOTE = Statement(
+    select(Note.id)
+    .join(NoteShare, NoteShare.note_id == Note.id)
+    .where(
+        NoteShare.digest == bindparam("digest"),
+        (NoteShare.expires_at.is_(None)) | (NoteShare.expires_at > func.now()),
+        _LIVE,
+    ),
+    UUID,
 )

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from insula_tenants.notes.markdown import BODY_LIMIT
 from insula_tenants.notes.outline import Task
+from insula_tenants.notes.pictures import with_pictures
 from insula_tenants.notes.titles import TITLE_LIMIT
 
 Title = Annotated[
@@ -54,6 +55,9 @@ class Note(msgspec.Struct):
     revision: int
     created_at: datetime
     updated_at: datetime
+
+    def __post_init__(self) -> None:
+        self.html = with_pictures(self.html, f"/api/v1/notes/{self.id}/attachments/named")
 
 
 class NoteLine(msgspec.Struct):

@@ -11,6 +11,7 @@ import msgspec
 from insula.db import RowNotFound, Statement, Work
 from insula.db.ids import new_id
 from insula.events import EventType, emit, emit_all
+from insula.files.attachments import remove_attachments
 from insula.http.conditional import require_match
 from insula.http.problem import FieldError, InvalidInput
 from insula.markdown.diff import TextDiff, diff_texts
@@ -19,6 +20,7 @@ from msgspec import UNSET
 from insula_tenants.notes import events, queries
 from insula_tenants.notes.content import Content, compose
 from insula_tenants.notes.errors import NoSuchTask, PathTaken
+from insula_tenants.notes.pictures import with_pictures
 from insula_tenants.notes.schemas import (
     Note,
     NoteCreate,
@@ -192,6 +194,7 @@ async def purge(tx: Work, note_id: UUID, author_id: UUID) -> None:
     """Delete a note in the trash for good, with its history."""
     if await tx.execute(queries.PURGE, note_id=note_id) == 0:
         raise RowNotFound
+    await remove_attachments(tx, "notes", [note_id])
     await _emit_gone(tx, events.PURGED, note_id, author_id)
 
 
@@ -290,7 +293,14 @@ async def unshare(tx: Work, note_id: UUID, share_id: UUID) -> None:
 
 async def read_shared(tx: Work, token: str) -> SharedNote:
     """What a link shows; unknown, expired and withdrawn ones look the same."""
-    return await tx.one(queries.GET_SHARED, digest=_digest(token))
+    note = await tx.one(queries.GET_SHARED, digest=_digest(token))
+    pictures = f"/api/v1/notes/shared/{token}/attachments"
+    return msgspec.structs.replace(note, html=with_pictures(note.html, pictures))
+
+
+async def shared_note(tx: Work, token: str) -> UUID:
+    """The id of the note that a link shows."""
+    return await tx.one(queries.SHARED_NOTE, digest=_digest(token))
 
 
 def _digest(token: str) -> bytes:

@@ -1,6 +1,15 @@
 """``/api/v1/notes``."""
 
-from insula_tenants.notes.routes import history, links, notes, shares, tasks, trash, vault
+from insula_tenants.notes.routes import (
+    attachments,
+    history,
+    links,
+    notes,
+    shares,
+    tasks,
+    trash,
+    vault,
+)
 
 ROUTES = (
     *notes.ROUTES,
@@ -10,4 +19,5 @@ ROUTES = (
     *trash.ROUTES,
     *shares.ROUTES,
     *vault.ROUTES,
+    *attachments.ROUTES,
 )
