@@ -95,7 +95,7 @@ class Previews:
             if process.returncode is None:
                 process.kill()
         if process.returncode == REFUSED:
-            raise NotAnImage(complaint.decode(errors="replace"))
+            raise NotAnImage(complaint.decode(errors="replace").strip())
         if process.returncode or not written:
             log.warning("no preview", status=process.returncode, said=complaint[-500:])
             raise NotAnImage("It cannot be read within the limits of time and memory.")

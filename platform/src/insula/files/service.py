@@ -134,9 +134,10 @@ class Files:
         if incoming.length is not None and incoming.length > incoming.limit:
             raise FileTooLarge(f"A file may have {incoming.limit:,} bytes here.")
         reservation = _Reservation(self, tenant, incoming)
-        await reservation.make()
         blob = f"content-{new_id()}"
-        received = Received(chunks, Hashes(*incoming.digests), incoming.limit, reservation.grow_to)
+        hashes = Hashes(*incoming.digests)  # refuses what cannot be read, so before all else
+        received = Received(chunks, hashes, incoming.limit, reservation.grow_to)
+        await reservation.make()
         try:
             key = key_of(tenant.number, incoming.id, blob)
             await self.blobs.write(key, aiter(received))

@@ -52,7 +52,7 @@ Length = Annotated[
     HeaderParameter(
         name="Upload-Length",
         required=False,
-        pattern=r"^\d{1,15}$",
+        max_length=15,
         examples=[Example(value="1048576")],
         description="The file's size in bytes.",
     ),
@@ -62,7 +62,7 @@ Offset = Annotated[
     HeaderParameter(
         name="Upload-Offset",
         required=False,
-        pattern=r"^\d{1,15}$",
+        max_length=15,
         examples=[Example(value="0")],
         description="How many bytes the upload has: where this request's begin.",
     ),
