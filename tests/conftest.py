@@ -1,3 +1,8 @@
 """Fixtures that every test may use; the pieces lie in ``tests/fixtures``."""
 
-pytest_plugins = ["fixtures.installation", "fixtures.background", "fixtures.receiver"]
+pytest_plugins = [
+    "fixtures.mail",  # before those that import it, or pytest cannot rewrite its assertions
+    "fixtures.installation",
+    "fixtures.background",
+    "fixtures.receiver",
+]

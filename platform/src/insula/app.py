@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from litestar import Litestar, Request, Response
+from litestar import Litestar, Request, Response, Router
 from litestar.datastructures import State
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import BaseRoute
@@ -41,6 +41,8 @@ from insula.identity.sessions import Sessions
 from insula.identity.throttle import LoginThrottle
 from insula.identity.tickets import Tickets
 from insula.identity.tokens import AccessTokens
+from insula.mail.captured import CapturedMail, captured_in
+from insula.mail.page import dev_mail
 from insula.module import Module, discover
 from insula.realtime import socket as live_socket
 from insula.realtime.core_channels import CORE_CHANNELS
@@ -159,6 +161,7 @@ def _litestar(
         WEBHOOKS,
         GRAPHQL,
         *(router for module in modules.values() for router in module.routers),
+        *_development(services["settings"]),
         documentation(tags, rights.scopes.values()),
     ]
     app = Litestar(
@@ -174,6 +177,13 @@ def _litestar(
     )
     app.state.allowed = AllowedMethods(app)
     return app
+
+
+def _development(settings: Settings) -> list[Router]:
+    """Pages that no production has."""
+    if settings.mail_capture and not settings.smtp_url:
+        return [dev_mail(CapturedMail(captured_in(settings)))]
+    return []
 
 
 def _guarded(rights: Rights) -> Middleware:

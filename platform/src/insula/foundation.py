@@ -10,6 +10,7 @@ from insula.files.previews import Previews
 from insula.files.service import Files
 from insula.http.admission import SCRIPT
 from insula.http.redis_line import Address, RedisLine
+from insula.mail.sending import Mailer
 from insula.module import Module
 from insula.realtime.log import SCRIPTS as LIVE_SCRIPTS
 from insula.realtime.publisher import Realtime
@@ -51,6 +52,7 @@ class Foundation:
             "catalogue": self.catalogue,
             "redis": self.redis,
             "egress": self.egress,
+            "mailer": Mailer.of(settings),
             "realtime": self.realtime,
             "directory": self.directory,
             "files": self.files,

@@ -87,6 +87,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     call what listens there. For development, and for receivers of your own."""
     egress_deny: str = ""
     """Networks that they may not reach although they are public: your own servers' other ports."""
+    smtp_url: str = ""
+    """Where mail goes: ``smtp://user:password@host:587`` (STARTTLS, which must work if there is a
+    password), ``smtps://…:465`` (TLS from the first byte). Empty: mail waits and is then a dead
+    job."""
+    mail_from: str = "Insula <insula@localhost>"
+    """The sender of all mail."""
+    mail_capture: bool = False
+    """For development: keep mail in ``home`` instead of sending it, and show it at ``/dev/mail`` to
+    everybody on this machine. `insula up` sets it where there is no ``smtp_url``."""
     access_log: bool = True
     log_level: str = "info"
     otlp_endpoint: str = ""

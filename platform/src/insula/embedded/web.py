@@ -78,6 +78,7 @@ class Own:
             "INSULA_DRAIN_SECONDS": "0",  # nobody balances load over this one
             **os.environ,
             _MARK: f"{settings.home}:{self.name}",
+            "INSULA_MAIL_CAPTURE": "" if settings.smtp_url else "true",
             "INSULA_HOME": str(settings.home),
             "INSULA_DATABASE_URL": settings.database_url,
             "INSULA_REDIS_URL": settings.redis_url,
