@@ -10,6 +10,9 @@ from typing import Any
 import rich_click as click
 from click.exceptions import Abort, ClickException, Exit
 
+COMMANDS = "insula.commands"
+"""Entry points of commands that other distributions add: ``lab = "insula_ops.cli:lab"``."""
+
 MODULES = "insula.modules"
 """``insula.module.ENTRY_POINTS``, which would import the whole platform."""
 
@@ -23,7 +26,7 @@ class LazyGroup(click.RichGroup):
         self._lazy = lazy
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        own = sorted({*super().list_commands(ctx), *self._lazy})
+        own = sorted({*super().list_commands(ctx), *self._lazy, *_added()})
         return [*own, *(name for name in sorted(_modules()) if name not in own)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -32,6 +35,8 @@ class LazyGroup(click.RichGroup):
             return click.RichCommand(name=cmd_name, short_help=self._lazy[cmd_name][1])
         if (known := super().get_command(ctx, cmd_name)) is not None:
             return known
+        if (point := _added().get(cmd_name)) is not None:
+            return point.load()  # type: ignore[no-any-return]
         if cmd_name in _modules():
             return click.RichCommand(
                 name=cmd_name, short_help=f"Commands of the module {cmd_name}."
@@ -44,6 +49,8 @@ class LazyGroup(click.RichGroup):
         name, command, rest = super().resolve_command(ctx, args)
         if name in self._lazy:
             command = getattr(importlib.import_module(self._lazy[name][0]), name)
+        elif command is not None and name in _added():
+            pass  # which is loaded already
         elif name is not None and name not in self.commands and name in _modules():
             command = _module_group(_modules()[name])
         if name not in self.commands:  # `up` and `serve` print nothing but their log
@@ -70,6 +77,10 @@ def _log_to_stderr() -> None:
     import structlog
 
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
+def _added() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=COMMANDS)}
 
 
 def _modules() -> dict[str, EntryPoint]:

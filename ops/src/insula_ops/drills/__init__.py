@@ -1,0 +1,1 @@
+"""Drills: break a running installation on purpose, and prove what survived."""
