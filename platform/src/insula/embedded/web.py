@@ -15,7 +15,7 @@ from insula.settings import Settings
 
 _MARK = "INSULA_SUPERVISED"
 """Environment variable by which processes of a state folder are found again."""
-_READY_SECONDS = 60.0
+_READY_SECONDS = 120.0
 _STOP_SECONDS = 15.0
 
 
@@ -110,7 +110,7 @@ class Web(Own):
         """Return once ``/health/ready`` answers 200.
 
         Raises:
-            ServerFailed: it ended, or wasn't ready within a minute; with its last answer and log.
+            ServerFailed: it ended, or wasn't ready within two minutes; with its last answer and log.
         """
         answer = "no answer"
         for _ in child.ticks(_READY_SECONDS, pause=0.05):
