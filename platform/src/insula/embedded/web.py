@@ -110,7 +110,7 @@ class Web(Own):
         """Return once ``/health/ready`` answers 200.
 
         Raises:
-            ServerFailed: it ended, or wasn't ready within two minutes; with its last answer and log.
+            ServerFailed: it ended, or was not ready in two minutes; with its last answer and log.
         """
         answer = "no answer"
         for _ in child.ticks(_READY_SECONDS, pause=0.05):
