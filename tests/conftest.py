@@ -5,4 +5,5 @@ pytest_plugins = [
     "fixtures.installation",
     "fixtures.background",
     "fixtures.receiver",
+    "fixtures.live",
 ]

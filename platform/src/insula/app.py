@@ -95,8 +95,12 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         revocations=revocations,
     )
     live = Live(settings, redis, tenants, door, _channels(modules), drain)
-    keeper = Keeper(live, recheck_seconds=settings.live_recheck_seconds)
     kinds = [*CORE_EVENTS, *(kind for module in modules.values() for kind in module.events)]
+    keeper = Keeper(
+        live,
+        recheck_seconds=settings.live_recheck_seconds,
+        heartbeat_seconds=settings.live_heartbeat_seconds,
+    )
     services = foundation.services | {
         "tickets": tickets,
         "live": live,

@@ -78,7 +78,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     live_user_connections: int = 100
     """… and of one user."""
     live_recheck_seconds: float = 15
-    """How often session, rights and tenant of a live connection are looked at again."""
+    """How often session, rights and tenant of a live connection are looked at again. One of a
+    replica that died is forgotten after three times as long."""
+    live_heartbeat_seconds: float = 20
+    """How often something is sent to whoever would hear nothing otherwise."""
     trusted_proxies: str = "127.0.0.1,::1"
     """Addresses, comma separated, whose ``X-Forwarded-For`` is believed."""
     egress_allow: str = ""

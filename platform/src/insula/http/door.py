@@ -12,7 +12,13 @@ from insula.db import Database
 from insula.http.address import network_of
 from insula.http.admission import DOWN, Policy, Verdict, admit, epoch_key
 from insula.http.exchange import Caller, Exchange
-from insula.http.problem import TokenExpired, TooManyRequests, Unauthenticated, WrongTenant
+from insula.http.problem import (
+    Forbidden,
+    TokenExpired,
+    TooManyRequests,
+    Unauthenticated,
+    WrongTenant,
+)
 from insula.http.redis_line import RedisDown, RedisLine
 from insula.identity.revocations import Revocations
 from insula.identity.tickets import Tickets
@@ -83,6 +89,8 @@ class Door:
         except Unauthenticated:
             await self._count_guess(exchange)
             raise
+        if exchange.user not in ("", claims.sub):
+            raise Forbidden("This is another user's token: connect anew.")
         await self._admit(exchange, claims, cost=1)
 
     async def readmit(self, exchange: Exchange, *, cost: int) -> None:

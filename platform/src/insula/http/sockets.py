@@ -64,7 +64,11 @@ class Socket:
         await self._send({"type": "websocket.send", "bytes": None, "text": text})
 
     async def close(self, code: int, reason: str) -> None:
-        """End it. ``reason`` has at most 123 bytes (RFC 6455, section 5.5)."""
+        """End it. ``reason`` has at most 123 bytes (RFC 6455, section 5.5).
+
+        Nobody may be waiting in :meth:`receive`: Granian would wait for it to return, and so for
+        the client. Cancel it first.
+        """
         if self.is_open:
             self.is_open = False
             await self._send({"type": "websocket.close", "code": code, "reason": reason})

@@ -11,17 +11,18 @@ from insula.http.errors import to_problem
 from insula.http.problem import Problem, TooManyRequests
 from insula.http.redis_line import RedisDown
 from insula.realtime.limits import (
-    HEARTBEAT_SECONDS,
     IDLE_SECONDS,
-    REAUTHORIZE_SECONDS,
     SIGN_IN_SECONDS,
     Close,
 )
 from insula.realtime.service import Live
 from insula.realtime.session import Session
+from insula.realtime.subscription import Subscription
 
 log = structlog.get_logger("insula.realtime")
 
+_REAUTHORIZE_SECONDS = 60.0
+"""How often each channel of a connection is asked again whether it may be watched."""
 _TICK_SECONDS = 0.25
 _AT_ONCE = 32
 
@@ -29,9 +30,10 @@ _AT_ONCE = 32
 class Keeper:
     """One loop a process, not one timer a connection."""
 
-    def __init__(self, live: Live, *, recheck_seconds: float) -> None:
+    def __init__(self, live: Live, *, recheck_seconds: float, heartbeat_seconds: float) -> None:
         self._live = live
         self._recheck = recheck_seconds
+        self._heartbeat = heartbeat_seconds
         self._task: asyncio.Task[None] | None = None
         self._at_once = asyncio.Semaphore(_AT_ONCE)
         self._checking: set[Session] = set()
@@ -58,7 +60,7 @@ class Keeper:
             self._look(time.monotonic())
 
     def _look(self, now: float) -> None:
-        beat = now - self._beat >= HEARTBEAT_SECONDS
+        beat = now - self._beat >= self._heartbeat
         if beat:
             self._beat = now
         for session in list(self._live.sessions):
@@ -95,16 +97,21 @@ class Keeper:
         live = self._live
         await live.door.readmit(session.exchange, cost=0)
         await live.seats.take(session.exchange, session.id)
-        now = time.monotonic()
+        tenant = session.exchange.tenant
+        changed = tenant is not None and tenant.epoch != session.epoch
+        session.epoch = tenant.epoch if tenant is not None else 0
         for subscription in list(session.subscriptions.values()):
-            if now - subscription.authorized >= REAUTHORIZE_SECONDS * random.uniform(0.7, 1):  # noqa: S311
-                subscription.authorized = now
-                try:
-                    await live.authorize(session.exchange, subscription.place)
-                except Exception as error:
-                    problem = to_problem(error)
-                    if problem.status < 500:
-                        live.drop(session, subscription, problem)
+            if changed or time.monotonic() - subscription.authorized >= _REAUTHORIZE_SECONDS:
+                await self._reauthorize(session, subscription)
             if subscription.present:
                 with contextlib.suppress(RedisDown):
                     await live.presence_of(session, subscription)
+
+    async def _reauthorize(self, session: Session, subscription: Subscription) -> None:
+        subscription.authorized = time.monotonic()
+        try:
+            await self._live.authorize(session.exchange, subscription.place)
+        except Exception as error:
+            problem = to_problem(error)
+            if problem.status < 500:
+                self._live.drop(session, subscription, problem)

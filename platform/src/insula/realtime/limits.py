@@ -11,19 +11,18 @@ QUEUE_SIZE: Final = 4 << 20
 CATCH_UP_SIZE: Final = 1 << 20
 """Characters of messages that somebody who comes back is served; beyond, it begins anew."""
 STALL_SECONDS: Final = 30.0
-"""How long one message may take to go out, and what a slow client gets to read its close code."""
-GOODBYE_SECONDS: Final = 5.0
-HEARTBEAT_SECONDS: Final = 20.0
-REAUTHORIZE_SECONDS: Final = 60.0
-"""How often each of its channels is asked again whether it may be watched."""
+"""How long one message may take to go out, and a slow client to read why it was dropped."""
 SIGN_IN_SECONDS: Final = 15.0
 """How long a connection without tenant may take to authenticate."""
 IDLE_SECONDS: Final = 120.0
 """How long a connection may watch nothing."""
-EXPIRY_SECONDS: Final = 50
-"""When a connection that is no longer renewed loses its place and its presence."""
 PRESENT_LIMIT: Final = 200
 """Users of a channel that are named; of more, only the number is told."""
+
+
+def expiry_milliseconds(recheck_seconds: float) -> str:
+    """When a connection that is no longer renewed loses its place and its presence."""
+    return str(int(3000 * recheck_seconds + 5000))
 
 
 class Close(IntEnum):

@@ -4,17 +4,16 @@ from typing import Any
 from uuid import UUID
 
 from insula.http.redis_line import RedisLine
-from insula.realtime.limits import EXPIRY_SECONDS, PRESENT_LIMIT
+from insula.realtime.limits import PRESENT_LIMIT
 from insula.realtime.log import PRESENCE
-
-_MILLISECONDS = str(EXPIRY_SECONDS * 1000)
 
 
 class Presence:
     """Connections come, are renewed, and leave, by themselves if their replica dies."""
 
-    def __init__(self, redis: RedisLine) -> None:
+    def __init__(self, redis: RedisLine, expiry: str) -> None:
         self._redis = redis
+        self._expiry = expiry
 
     async def join(self, key: str, user: UUID, connection: str) -> dict[str, Any]:
         """Be here, or go on being here; who else is.
@@ -37,5 +36,5 @@ class Presence:
         return await PRESENCE.run(
             self._redis,
             (f"{key}@here", f"{key}@users"),
-            *(verb, str(user), connection, _MILLISECONDS, key, str(PRESENT_LIMIT)),
+            *(verb, str(user), connection, self._expiry, key, str(PRESENT_LIMIT)),
         )

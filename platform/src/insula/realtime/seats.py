@@ -3,15 +3,15 @@
 from insula.http.exchange import Exchange
 from insula.http.redis_line import RedisDown, RedisLine
 from insula.realtime.errors import TooManyConnections
-from insula.realtime.limits import EXPIRY_SECONDS
 from insula.realtime.log import SEAT, prefix_of
 
 
 class Seats:
     """Counted over all replicas, in Redis; while it is down, nobody is turned away."""
 
-    def __init__(self, redis: RedisLine, *, per_tenant: int, per_user: int) -> None:
+    def __init__(self, redis: RedisLine, *, per_tenant: int, per_user: int, expiry: str) -> None:
         self._redis = redis
+        self._expiry = expiry
         self._per_tenant = str(per_tenant)
         self._per_user = str(per_user)
 
@@ -29,9 +29,7 @@ class Seats:
             keys.append(f"{prefix}@seats:{exchange.user}")
             limits.append(self._per_user)
         try:
-            full = await SEAT.run(
-                self._redis, keys, connection, str(EXPIRY_SECONDS * 1000), *limits
-            )
+            full = await SEAT.run(self._redis, keys, connection, self._expiry, *limits)
         except RedisDown:
             return
         if full:

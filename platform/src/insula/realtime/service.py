@@ -17,7 +17,7 @@ from insula.realtime import metrics
 from insula.realtime.directory import Channels, Place
 from insula.realtime.errors import TooManyChannels
 from insula.realtime.hub import Hub
-from insula.realtime.limits import CATCH_UP_SIZE, Close
+from insula.realtime.limits import CATCH_UP_SIZE, Close, expiry_milliseconds
 from insula.realtime.log import Logs, prefix_of
 from insula.realtime.presence import Presence
 from insula.realtime.seats import Seats
@@ -49,10 +49,14 @@ class Live:
         self.channels = channels
         self.logs = Logs(redis, length=settings.live_log_length, seconds=settings.live_log_seconds)
         self.hub = Hub(Address(settings.redis_url), self.logs)
+        expiry = expiry_milliseconds(settings.live_recheck_seconds)
         self.seats = Seats(
-            redis, per_tenant=settings.live_connections, per_user=settings.live_user_connections
+            redis,
+            per_tenant=settings.live_connections,
+            per_user=settings.live_user_connections,
+            expiry=expiry,
         )
-        self.presence = Presence(redis)
+        self.presence = Presence(redis, expiry)
         self.snapshots = asyncio.Semaphore(_SNAPSHOTS)
         self.sessions: set[Session] = set()
         self._database = database

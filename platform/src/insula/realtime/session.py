@@ -6,13 +6,17 @@ import time
 from collections import deque
 from typing import Any, Protocol
 
+import structlog
+
 from insula.db.ids import new_id
 from insula.http.exchange import Exchange
 from insula.http.problem import Problem
 from insula.realtime import metrics
-from insula.realtime.limits import GOODBYE_SECONDS, QUEUE_MESSAGES, QUEUE_SIZE, STALL_SECONDS, Close
+from insula.realtime.limits import QUEUE_MESSAGES, QUEUE_SIZE, STALL_SECONDS, Close
 from insula.realtime.subscription import Subscription
 from insula.realtime.wire import Message
+
+log = structlog.get_logger("insula.realtime")
 
 
 class Transport(Protocol):
@@ -40,6 +44,8 @@ class Session:
         self.transport = transport
         self.subscriptions: dict[str, Subscription] = {}
         self.began = self.checked = self.idle_since = time.monotonic()
+        self.epoch = exchange.tenant.epoch if exchange.tenant else 0
+        """The tenant's, when its channels were last authorized."""
         self.ended: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         """Why, once it has."""
         self._queue: deque[Message | None] = deque()  # None: a heartbeat
@@ -78,8 +84,30 @@ class Session:
         code = codes.get(problem.status, Close.FORBIDDEN)
         self.end(code, (problem.detail or problem.title)[:120])
 
-    async def write(self) -> None:
-        """Send what is pushed until the session ends, then the goodbye."""
+    async def run(self, reader: asyncio.Task[None]) -> None:
+        """Send what is pushed until the session is ended or the client goes, which ends ``reader``;
+        then say goodbye."""
+        writer = asyncio.get_running_loop().create_task(self._write())
+        tasks: set[asyncio.Future[Any]] = {reader, writer, self.ended}
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not self.ended.done():
+                self._note_failure(reader, writer)
+                return
+            metrics.ENDED.labels(str(int(self.ended.result()[0]))).inc()
+            reader.cancel()  # Granian cannot close while somebody is waiting to receive
+            await asyncio.wait({reader})
+            # What is being sent now blocks the goodbye: a client that does not read gets a while
+            # to read both.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._say_goodbye(writer), STALL_SECONDS)
+        finally:
+            self.end(Close.NORMAL, "")
+            for task in (reader, writer):
+                task.cancel()
+            await asyncio.gather(reader, writer, return_exceptions=True)
+
+    async def _write(self) -> None:
         transport, sent = self.transport, metrics.SENT.labels(self.transport.name)
         while not self.ended.done():
             if not self._queue:
@@ -95,24 +123,14 @@ class Session:
                 await transport.send(message)
                 sent.inc()
             self._sending_since = 0.0
-        code, reason = self.ended.result()
-        await transport.close(code, reason)
 
-    async def run(self, reader: asyncio.Task[None]) -> None:
-        """Write until the session is ended or the client goes, which ends ``reader``."""
-        writer = asyncio.get_running_loop().create_task(self.write())
-        try:
-            either: set[asyncio.Future[Any]] = {reader, writer, self.ended}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if self.ended.done() and not writer.done():
-                # What is being sent now blocks the goodbye: a client that does not read gets a
-                # while to read both.
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(asyncio.shield(writer), GOODBYE_SECONDS)
-        finally:
-            if self.ended.done() and not self.ended.cancelled():
-                metrics.ENDED.labels(str(int(self.ended.result()[0]))).inc()
-            self.end(Close.NORMAL, "")
-            for task in (reader, writer):
-                task.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
+    async def _say_goodbye(self, writer: asyncio.Task[None]) -> None:
+        await asyncio.wait({writer})
+        code, reason = self.ended.result()
+        await self.transport.close(code, reason)
+
+    def _note_failure(self, *tasks: asyncio.Task[None]) -> None:
+        """The client has gone; unless that is how it looks when something of ours failed."""
+        for task in tasks:
+            if task.done() and (error := task.exception()) is not None:
+                log.info("live connection broke", error=repr(error), session=self.id)
