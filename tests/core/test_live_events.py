@@ -30,6 +30,11 @@ class Reader:
         said: dict[str, Any] = json.loads(event.data)
         return said
 
+    async def until(self, kind: str) -> dict[str, Any]:
+        while (said := await self.next())["type"] != kind:
+            pass
+        return said
+
     async def numbers(self, count: int) -> list[int]:
         found: list[int] = []
         while len(found) < count:
@@ -70,6 +75,8 @@ async def test_last_event_id_resumes_every_channel_of_the_connection(
 ) -> None:
     async with stage(installation, sign_up) as play:
         async with reading(play.tenant, play.channel, "events") as reader:
+            await reader.until("snapshot")
+            await reader.until("snapshot")
             await play.publish(1)
             await play.publish(2, channel="events")
             assert sorted(await reader.numbers(2)) == [1, 2]

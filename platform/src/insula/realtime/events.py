@@ -18,7 +18,7 @@ _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"x-accel-buffering", b"no"),  # nginx would hold events back until its buffer is full
 ]
-_RETRY = b"retry: 2000\n\n"
+_COMMENT = b": %s\n"  # no blank line behind it: some readers take that for an event
 
 
 class EventTransport:
@@ -34,7 +34,7 @@ class EventTransport:
 
     async def open(self) -> None:
         await self._send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        await self._write(_RETRY)
+        await self._write(_COMMENT % b"welcome")
 
     async def send(self, message: Message) -> None:
         if message.key is None:
@@ -45,7 +45,7 @@ class EventTransport:
         await self._write(b"id: %s\n%s" % (positions.encode(), message.event))
 
     async def heartbeat(self) -> None:
-        await self._write(b": still here\n\n")
+        await self._write(_COMMENT % b"still here")
 
     async def close(self, code: int, reason: str) -> None:
         body = msgspec.json.encode({"code": int(code), "reason": reason})
