@@ -17,8 +17,10 @@ from insula.events.routes import REWOUND
 from insula.events.routes import ROUTER as EVENTS
 from insula.files.routes import ROUTER as FILES
 from insula.foundation import Foundation
+from insula.graphql import sockets as graphql_socket
 from insula.graphql.routes import ROUTER as GRAPHQL
 from insula.graphql.service import GraphService
+from insula.graphql.sockets import GraphSocket
 from insula.http.allow import AllowedMethods
 from insula.http.authority import Authority
 from insula.http.dialect import Dialects
@@ -136,7 +138,10 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         uploads=Uploads(app),
         ticketed=_ticketed(app),
         dialects=_dialects(modules),
-        sockets={live_socket.PATH: LiveSocket(live)},
+        sockets={
+            live_socket.PATH: LiveSocket(live),
+            graphql_socket.PATH: GraphSocket(live, services["graph"]),
+        },
         drain=drain,
     )
     return gate

@@ -10,6 +10,7 @@ from strawberry.dataloader import DataLoader
 
 from insula.access import PUBLIC, SIGNED_IN
 from insula.db import Statement, Work
+from insula.graphql.told import Told
 from insula.http.exchange import Caller, Exchange
 from insula.http.problem import Forbidden, Unauthenticated, Unavailable
 from insula.tenancy.errors import ModuleDisabled
@@ -127,6 +128,16 @@ class Context:
             raise Unavailable("Revocations cannot be checked right now, so this right is closed.")
         if module is not None and module not in self.tenant.modules:
             raise ModuleDisabled(f"{module} is off: PUT /api/v1/modules/{module} switches it on.")
+
+    def watch(self, channel: str) -> AsyncIterator[Told]:
+        """What a live channel says, for resolvers of subscriptions: its state first, then each
+        event. Whoever may not watch it is told so by a problem."""
+        told: AsyncIterator[Told] = self.services["graph"].watch(self.exchange, channel)
+        return told
+
+    def forget(self) -> None:
+        """Read anew what is asked for from now on."""
+        self._loaders.clear()
 
     async def load(self, load: Load, key: UUID | None) -> Any:
         """One thing by its id, read together with all others that are asked for meanwhile; None if

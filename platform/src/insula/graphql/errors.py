@@ -63,10 +63,9 @@ def formatted(error: GraphQLError, trace_id: str) -> dict[str, Any]:
     return found
 
 
-def refusal(problem: Problem, trace_id: str) -> dict[str, Any]:
-    """An answer that is nothing but a problem."""
-    extensions = _said(problem, trace_id)
-    return {"errors": [{"message": problem.detail or problem.title, "extensions": extensions}]}
+def error_of(problem: Problem, trace_id: str) -> dict[str, Any]:
+    """A problem with the operation as a whole."""
+    return {"message": problem.detail or problem.title, "extensions": _said(problem, trace_id)}
 
 
 def _said(problem: Problem, trace_id: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from litestar.params import QueryParameter
 from insula.access import PUBLIC
 from insula.graphql.errors import GraphqlNotOverGet
 from insula.graphql.negotiation import RESPONSE, choose
-from insula.graphql.service import GraphqlRequest, GraphService, Reply
+from insula.graphql.service import Content, GraphqlRequest, GraphService
 from insula.http.exchange import Exchange
 from insula.http.problem import BadRequest, NotAcceptable
 
@@ -62,10 +62,10 @@ async def graphql(
     return _answered(await graph.answer(exchange, data), media_type)
 
 
-def _answered(reply: Reply, media_type: str) -> Response[GraphqlAnswer]:
-    status = 400 if media_type == RESPONSE and not reply.was_run else 200
-    content: Any = _encode(reply.content)
-    return Response(content, status_code=status, media_type=f"{media_type}; charset=utf-8")
+def _answered(content: Content, media_type: str) -> Response[GraphqlAnswer]:
+    status = 400 if media_type == RESPONSE and "data" not in content else 200
+    body: Any = _encode(content)
+    return Response(body, status_code=status, media_type=f"{media_type}; charset=utf-8")
 
 
 def _object(name: str, text: str | None) -> dict[str, Any] | None:

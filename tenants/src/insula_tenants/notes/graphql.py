@@ -1,5 +1,6 @@
 """Notes at ``/graphql``."""
 
+from collections.abc import AsyncGenerator
 from uuid import UUID
 
 import strawberry
@@ -13,11 +14,13 @@ from insula.graphql import (
     key_of,
     node,
     read,
+    subscription,
 )
 from insula.graphql.core import User, load_users
 from insula.http.conditional import etag_of
 
 from insula_tenants.notes import queries, schemas, service
+from insula_tenants.notes.events import subject_of
 from insula_tenants.notes.permissions import READ, WRITE
 
 
@@ -88,4 +91,23 @@ class Mutation:
         return id
 
 
-GRAPH = Graph(query=Query, mutation=Mutation, nodes=(Note,))
+@strawberry.type(description="Something that happened to a note.")
+class NoteEvent:
+    kind: str = strawberry.field(
+        description="The event's name, such as `notes.note.updated`; `snapshot` comes first, and "
+        "`reset` where events may have been missed."
+    )
+    note: Note | None = strawberry.field(description="The note as it is now; null in the trash.")
+
+
+@strawberry.type
+class Subscription:
+    @subscription(right=READ)
+    async def note_changed(self, info: Info, id: strawberry.ID) -> AsyncGenerator[NoteEvent, None]:
+        """What happens to a note, beginning with how it stands."""
+        key = key_of(id, "Note")
+        async for told in info.context.watch(subject_of(key)):
+            yield NoteEvent(kind=told.type, note=await info.context.load(load_notes, key))
+
+
+GRAPH = Graph(query=Query, mutation=Mutation, subscription=Subscription, nodes=(Note,))
