@@ -82,8 +82,15 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
     drain = Drain()
     rights = Rights(CORE_SCOPES + tuple(s for m in modules.values() for s in m.scopes))
     tokens = AccessTokens(settings.secret_key, seconds=settings.access_token_seconds)
-    revocations = Revocations(redis, settings.access_token_seconds)
-    sessions = Sessions(tokens, revocations, refresh_seconds=settings.refresh_token_seconds)
+    revocations = Revocations(
+        redis, max(settings.access_token_seconds, settings.lasting_token_seconds)
+    )
+    sessions = Sessions(
+        tokens,
+        revocations,
+        refresh_seconds=settings.refresh_token_seconds,
+        lasting_seconds=settings.lasting_token_seconds,
+    )
     tickets = Tickets(redis)
     door = Door(
         settings=settings,

@@ -210,6 +210,7 @@ def _check_routes(module: Module) -> Iterable[str]:
         for route in router.routes
         if isinstance(route, HTTPRoute)
         for handler in route.route_handlers
+        if handler.http_methods != {"OPTIONS"}  # Litestar's own
     ]
     for route in (*module.routes, *compat):
         right = route.opt.get("right")

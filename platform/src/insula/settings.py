@@ -67,6 +67,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Failed logins of one e-mail address in fifteen minutes."""
     access_token_seconds: int = 900
     refresh_token_seconds: int = 30 * 86400
+    lasting_token_seconds: int = 7 * 86400
+    """Life of an access token for clients that cannot refresh one (those of other products' APIs
+    below ``/compat``). It can be revoked like any other."""
     live_log_length: int = 500
     """Messages of a live channel that are kept for clients who come back."""
     live_log_seconds: int = 3600

@@ -135,8 +135,15 @@ class Work:
         """What is inside can fail without failing the request's transaction."""
         connection = await self._in_transaction()
         await self._begin(connection)
-        async with connection.raw.transaction():
+        # Not asyncpg's: it refuses inside a transaction that it did not begin itself. Savepoints of
+        # one name may be nested, the innermost is meant.
+        await connection.raw.execute("SAVEPOINT insula")
+        try:
             yield
+        except Exception:
+            await connection.raw.execute("ROLLBACK TO insula; RELEASE insula")
+            raise
+        await connection.raw.execute("RELEASE insula")
 
     def keep(self) -> None:
         """Commit even if the answer is an error: for counters that security rests on."""

@@ -186,3 +186,14 @@ REVOKE_SESSIONS_OF = Statement(
     .where(SessionRow.user_id == bindparam("owner"), SessionRow.revoked_at.is_(None))
     .values(revoked_at=func.now(), revoked_because=bindparam("reason"))
 )
+REVOKE_OTHERS = Statement(
+    update(SessionRow)
+    .where(
+        SessionRow.user_id == bindparam("owner"),
+        SessionRow.id != bindparam("kept"),
+        SessionRow.revoked_at.is_(None),
+    )
+    .values(revoked_at=func.now(), revoked_because=bindparam("reason"))
+    .returning(SessionRow.id),
+    UUID,
+)

@@ -22,7 +22,7 @@ last token that was issued without knowing of it."""
 
 
 class Revocations:
-    """``seconds`` is the life of an access token."""
+    """``seconds`` is the life of the longest-lived access tokens."""
 
     def __init__(self, redis: RedisLine, seconds: int) -> None:
         self._redis = redis

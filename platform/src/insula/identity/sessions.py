@@ -35,14 +35,26 @@ class Sessions:
     """Starts, refreshes and ends sessions."""
 
     def __init__(
-        self, tokens: AccessTokens, revocations: Revocations, *, refresh_seconds: int
+        self,
+        tokens: AccessTokens,
+        revocations: Revocations,
+        *,
+        refresh_seconds: int,
+        lasting_seconds: int,
     ) -> None:
         self._tokens = tokens
         self._revocations = revocations
         self._life = timedelta(seconds=refresh_seconds)
+        self._lasting = lasting_seconds
 
     async def log_in(
-        self, tx: Work, tenant_id: UUID, credentials: Credentials, device: Device
+        self,
+        tx: Work,
+        tenant_id: UUID,
+        credentials: Credentials,
+        device: Device,
+        *,
+        lasting: bool = False,
     ) -> Tokens:
         """Check a password and start a session.
 
@@ -69,6 +81,7 @@ class Sessions:
             role=current.role,
             method="password",
             device=device,
+            lasting=lasting,
         )
 
     async def start(
@@ -80,8 +93,10 @@ class Sessions:
         role: str,
         method: str,
         device: Device,
+        lasting: bool = False,
     ) -> Tokens:
-        """A new session for a user who has proved who they are."""
+        """A new session for a user who has proved who they are. ``lasting`` is for clients that
+        cannot refresh: the one access token that they get lives for days."""
         session_id = new_id()
         await tx.execute(
             queries.INSERT_SESSION,
@@ -92,7 +107,8 @@ class Sessions:
             address=device.address,
             expires_at=datetime.now(UTC) + self._life,
         )
-        return await self._issue(tx, tenant_id, user_id, session_id, role)
+        seconds = self._lasting if lasting else None
+        return await self._issue(tx, tenant_id, user_id, session_id, role, seconds)
 
     async def refresh(self, tx: Work, tenant_id: UUID, token: str) -> Tokens:
         """Spend a refresh token for its one successor.
@@ -128,6 +144,12 @@ class Sessions:
         await self._revocations.end_session(session_id)
         await tx.execute(queries.REVOKE_SESSION, revoked=session_id, reason=reason)
 
+    async def end_others(self, tx: Work, user_id: UUID, kept: UUID, *, reason: str) -> None:
+        """End every session of a user but one."""
+        ended = await tx.many(queries.REVOKE_OTHERS, owner=user_id, kept=kept, reason=reason)
+        for session_id in ended:
+            await self._revocations.end_session(session_id)
+
     async def end_all(self, tx: Work, user_id: UUID, *, reason: str) -> None:
         """End every session of a user."""
         await self._revocations.void_tokens(user_id)
@@ -138,7 +160,13 @@ class Sessions:
         await self._revocations.void_tokens(user_id)
 
     async def _issue(
-        self, tx: Work, tenant_id: UUID, user_id: UUID, session_id: UUID, role: str
+        self,
+        tx: Work,
+        tenant_id: UUID,
+        user_id: UUID,
+        session_id: UUID,
+        role: str,
+        seconds: int | None = None,
     ) -> Tokens:
         refresh_token = secrets.token_urlsafe(32)
         locale = await tx.one(
@@ -150,8 +178,9 @@ class Sessions:
             session_id=session_id,
             role=role,
             locale=locale,
+            seconds=seconds,
         )
-        return Tokens(access_token, refresh_token, self._tokens.seconds)
+        return Tokens(access_token, refresh_token, seconds or self._tokens.seconds)
 
 
 def _digest(token: str) -> bytes:

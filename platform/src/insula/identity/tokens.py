@@ -62,9 +62,18 @@ class AccessTokens:
         self.seconds = seconds
 
     def issue(
-        self, *, user_id: UUID, tenant_id: UUID, session_id: UUID, role: str, locale: str = ""
+        self,
+        *,
+        user_id: UUID,
+        tenant_id: UUID,
+        session_id: UUID,
+        role: str,
+        locale: str = "",
+        seconds: int | None = None,
     ) -> str:
+        """A token that lives for ``seconds``, or as long as is usual here."""
         now = round(time.time(), 3)
+        expires = now + (self.seconds if seconds is None else seconds)
         payload = _Payload(
             "insula",
             str(user_id),
@@ -72,7 +81,7 @@ class AccessTokens:
             str(session_id),
             role,
             now,
-            now + self.seconds,
+            expires,
             locale,
         )
         header = {"alg": "Ed25519", "typ": _TYPE, "kid": self._key_id}

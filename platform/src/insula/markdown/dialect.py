@@ -1,4 +1,4 @@
-"""Markdown as notes understand it, and how much work one note may cause.
+"""Markdown as Insula understands it, and how much work one text may cause.
 
 The dialect is CommonMark with GitHub's extensions (tables, strikethrough, autolinks, task lists,
 footnotes, alerts) and those of Obsidian (wikilinks, ``==highlight==``, ``$math$``).
@@ -8,6 +8,7 @@ measured not to be. A body within them renders in well under a second, whatever 
 """
 
 import re
+from collections import Counter
 from typing import NamedTuple
 
 import comrak
@@ -43,6 +44,9 @@ _OPENING = re.compile(r"<(?!(?:br|hr|img|input|wbr|col)\b)[a-z]", re.IGNORECASE)
 _FORMATTING = re.compile(
     r"<(?:a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)\b", re.IGNORECASE
 )
+_FORMATTING_TAG = re.compile(
+    r"<(/?)(a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)\b", re.IGNORECASE
+)
 _TABLE = re.compile("<table", re.IGNORECASE)
 _LONG_TAG = re.compile(r"<[a-z][^<>]{2000}", re.IGNORECASE)
 
@@ -56,27 +60,27 @@ class Rendering(NamedTuple):
     """The same with the note's own HTML in place, or ``markup`` where there is none to show."""
 
 
-def render(body: str) -> Rendering | None:
-    """Render a note's body; None where it is too deeply or densely marked up to bother."""
+def render(body: str, *, wikilinks: bool = True) -> Rendering | None:
+    """Render a body; None where it is too deeply or densely marked up to bother."""
     if _NESTED_LINE.search(body):
         return None
-    markup = _comrak(body, raw=False)
+    markup = _comrak(body, raw=False, wikilinks=wikilinks)
     if markup.count("<") > _TAGS or _depth(markup) > _DEPTH:
         return None
     if _OMITTED not in markup:
         return Rendering(markup, markup)
-    raw_markup = _comrak(body, raw=True)
+    raw_markup = _comrak(body, raw=True, wikilinks=wikilinks)
     markup = markup.replace(_OMITTED, "")
     return Rendering(markup, raw_markup if _raw_html_is_cheap(markup, raw_markup) else markup)
 
 
-def _comrak(body: str, *, raw: bool) -> str:
+def _comrak(body: str, *, raw: bool, wikilinks: bool) -> str:
     extensions = comrak.ExtensionOptions()
     extensions.table = extensions.tasklist = extensions.alerts = True
     extensions.autolink = _can_link_addresses(body)
     extensions.strikethrough = body.count("~") <= _TILDES
     extensions.footnotes = body.count("[^") <= _FOOTNOTES
-    extensions.wikilinks_title_after_pipe = True
+    extensions.wikilinks_title_after_pipe = wikilinks
     extensions.highlight = extensions.math_dollars = True
     output = comrak.RenderOptions()
     output.sourcepos = True  # tasks, links and embeds know their line from it
@@ -121,6 +125,35 @@ def _raw_html_is_cheap(markup: str, raw_markup: str) -> bool:
         and (tags <= 20_000 or not _added(_TABLE, markup, raw_markup))
         and not _LONG_TAG.search(raw_markup)
     )
+
+
+def is_cheap(markup: str) -> bool:
+    """Whether html5ever reads HTML of somebody's own in bounded time; see
+    :func:`_raw_html_is_cheap`. What is closed again before the next block costs nothing."""
+    tags = markup.count("<")
+    return (
+        tags <= _TAGS
+        and len(_OPENING.findall(markup)) * tags <= 50_000_000
+        and _most_open(markup) * tags <= 500_000
+        and (tags <= 20_000 or not _TABLE.search(markup))
+        and not _LONG_TAG.search(markup)
+    )
+
+
+def _most_open(markup: str) -> int:
+    """How many formatting elements are open at once, at most."""
+    running: Counter[str] = Counter()
+    most = now = 0
+    for tag in _FORMATTING_TAG.finditer(markup):
+        name = tag[2].lower()
+        if not tag[1]:
+            running[name] += 1
+            now += 1
+            most = max(most, now)
+        elif running[name]:
+            running[name] -= 1
+            now -= 1
+    return most
 
 
 def _added(pattern: re.Pattern[str], markup: str, raw_markup: str) -> int:

@@ -19,7 +19,7 @@ from urllib.parse import unquote
 
 import nh3
 
-from insula.markdown.dialect import Rendering
+from insula.markdown.dialect import Rendering, is_cheap
 from insula.markdown.wikilinks import embed_text, markdown_target, wikilink_target
 
 _EMBEDS = 10_000
@@ -33,6 +33,7 @@ _EMBED = re.compile(
 )
 _HEADING = re.compile(r'<h([1-6]) data-sourcepos="[^"]*">(.{0,5000}?)</h\1>', re.DOTALL)
 _TASK = re.compile(r'<li data-sourcepos="(\d+):[^"]*">(?=<input type="checkbox")')
+_EMBEDDED = re.compile(r"""(["'])data:[a-z0-9/+.;=,-]*\1""", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
 _SWALLOWING = re.compile(
     r"<(/?)(?=(?:title|textarea|xmp|iframe|noembed|noframes|noscript|plaintext|template|select"
@@ -41,21 +42,33 @@ _SWALLOWING = re.compile(
 )
 
 
-def safe_html(rendering: Rendering) -> str:
-    """Comrak's output with links, headings and tasks marked for clients, and nothing that runs."""
+def safe_html(rendering: Rendering, *, wikilinks: bool = True) -> str:
+    """Comrak's output with links, headings and tasks marked for clients, and nothing that runs.
+
+    Without ``wikilinks``, a link to a Markdown file is a link like any other.
+    """
     markup = rendering.raw_markup
     if "data-escaped-char" in markup:
         markup = _ESCAPED.sub(r"\1", markup)
     if "data-wikilink" in markup:
         markup = _WIKILINK.sub(_mark_wikilink, markup)
-    if 0 < markup.count("![[") <= _EMBEDS:
-        markup = _EMBED.sub(_mark_embed, markup)
-    markup = _LINK.sub(_mark_link, markup)
+    if wikilinks:
+        if 0 < markup.count("![[") <= _EMBEDS:
+            markup = _EMBED.sub(_mark_embed, markup)
+        markup = _LINK.sub(_mark_link, markup)
     markup = _HEADING.sub(_Slugs().mark, markup)
     markup = _TASK.sub(r'<li class="task" data-line="\1">', markup)
     if rendering.raw_markup is not rendering.markup:
         markup = _swallow_nothing(markup)
     return _CLEANER.clean(markup)
+
+
+def clean_html(markup: str) -> str:
+    """HTML that somebody else wrote, with nothing in it that runs or reaches the page around it."""
+    markup = _EMBEDDED.sub('""', markup)  # no data: address passes, but a long tag is refused
+    if not is_cheap(markup):
+        return plain_html(markup)
+    return _CLEANER.clean(_swallow_nothing(markup))
 
 
 def plain_html(body: str) -> str:

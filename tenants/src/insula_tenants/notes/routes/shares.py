@@ -6,6 +6,7 @@ from uuid import UUID
 from insula.access import PUBLIC
 from insula.db import Work
 from insula.http.exchange import Caller, Exchange
+from insula.http.origin import origin_of
 from insula.settings import Settings
 from insula.tenancy.tenant import Tenant
 from litestar import Request, Response, delete, get, post
@@ -30,10 +31,7 @@ async def create_share(
 ) -> Share:
     """A link to the note for people without an account. It is shown this once."""
     share_id, token = await service.share(tx, note_id, data, caller.user_id)
-    scheme = exchange.scope.get("scheme", "http")
-    port = exchange.header(b"host").partition(":")[2]
-    host = f"{tenant.slug}.{settings.base_domain}" + (f":{port}" if port.isdigit() else "")
-    url = f"{scheme}://{host}/api/v1/notes/shared/{token}"
+    url = f"{origin_of(exchange, tenant, settings)}/api/v1/notes/shared/{token}"
     return Share(share_id, token, url, data.expires_at)
 
 

@@ -1,0 +1,1 @@
+"""The blog: articles, comments, followers, feeds, and doors to other blogs."""

@@ -1,0 +1,31 @@
+"""The blog, as the platform sees it."""
+
+from insula.module import Module
+
+from insula_tenants.blog import compat, tables
+from insula_tenants.blog.events import EVENTS
+from insula_tenants.blog.permissions import SCOPES
+from insula_tenants.blog.routes import ROUTES
+from insula_tenants.blog.service.publishing import JOBS
+
+MODULE = Module(
+    name="blog",
+    title="Blog",
+    summary="Articles with drafts, schedules, comments and followers; feeds, imports, RealWorld.",
+    package=__package__,
+    routes=ROUTES,
+    scopes=SCOPES,
+    tables=(
+        tables.BlogAuthor,
+        tables.BlogArticle,
+        tables.BlogSlug,
+        tables.BlogRevision,
+        tables.BlogComment,
+        tables.BlogFavourite,
+        tables.BlogFollow,
+        tables.BlogSettings,
+    ),
+    events=EVENTS,
+    jobs=JOBS,
+    compat=(compat.ROUTER,),
+)

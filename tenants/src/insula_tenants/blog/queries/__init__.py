@@ -1,0 +1,1 @@
+"""Every SQL statement of the blog, by what it is about."""
