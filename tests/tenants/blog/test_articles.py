@@ -101,7 +101,7 @@ def test_an_address_never_comes_to_mean_something_else(tenant: TestTenant) -> No
     assert {second["slug"], third["slug"]} == {"same-2", "same-3"}
     taken = tenant.http.patch(f"{ARTICLES}/{second['id']}", json={"slug": "same"})
     assert taken.status_code == 409
-    assert tenant.http.post(ARTICLES, json={"title": "x", "slug": "same"}).status_code == 409
+    assert write(tenant, "Other", slug="same")["slug"] == "same-4"
 
 
 @pytest.mark.parametrize("title", ["日本語", "!!!", "feed", "a" * 300, "\u202eevil"])

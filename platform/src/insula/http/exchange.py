@@ -87,12 +87,12 @@ class Exchange:
 
 def refusal(exchange: Exchange, problem: Problem) -> tuple[int, str, bytes]:
     """Status, media type and body that tell this client about a problem."""
+    dialect = exchange.dialect
+    if dialect is not None:  # in English: its clients may compare what is said
+        return dialect.status_of(problem.status), dialect.media_type, dialect.body(problem)
     locale = exchange.locale
     problem.localise(locale)
     problem.headers["Content-Language"] = locale
-    dialect = exchange.dialect
-    if dialect is not None:
-        return dialect.status_of(problem.status), dialect.media_type, dialect.body(problem)
     body = problem.body(instance=exchange.path, trace_id=exchange.trace_id)
     return problem.status, MEDIA_TYPE, body
 

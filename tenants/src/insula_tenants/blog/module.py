@@ -1,10 +1,13 @@
 """The blog, as the platform sees it."""
 
+from insula.access import PUBLIC
 from insula.module import Module
+from insula.search import SearchSource
 
 from insula_tenants.blog import compat, tables
 from insula_tenants.blog.events import EVENTS
 from insula_tenants.blog.permissions import SCOPES
+from insula_tenants.blog.queries.articles import PUBLIC as PUBLISHED
 from insula_tenants.blog.routes import ROUTES
 from insula_tenants.blog.service.publishing import JOBS
 
@@ -24,6 +27,18 @@ MODULE = Module(
         tables.BlogFavourite,
         tables.BlogFollow,
         tables.BlogSettings,
+    ),
+    search=(
+        SearchSource(
+            kind="blog.article",
+            key=tables.BlogArticle.id,
+            title=tables.BlogArticle.title,
+            text=tables.BlogArticle.body,
+            right=PUBLIC,
+            url="/api/v1/blog/articles/by-slug/{slug}",
+            slug=tables.BlogArticle.slug,
+            where=PUBLISHED,
+        ),
     ),
     events=EVENTS,
     jobs=JOBS,

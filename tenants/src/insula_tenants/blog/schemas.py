@@ -77,7 +77,7 @@ class ArticleCreate(Strict):
     summary: Summary = ""
     tags: Tags = []
     slug: Slug | UnsetType = UNSET
-    """Made of the title if it is left out."""
+    """Made of the title if it is left out; a number is added where it is taken."""
     publish: bool = False
     comments_open: bool = True
     cover_file_id: UUID | None = None
@@ -338,7 +338,10 @@ class SettingsUpdate(Strict):
     description: Annotated[str, Meta(max_length=1000)] | UnsetType = UNSET
     site_url: Url | UnsetType | None = UNSET
     language: (
-        Annotated[str, Meta(pattern=r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$", max_length=35)]
+        Annotated[
+            str,
+            Meta(pattern=r"^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$", max_length=35, examples=["en"]),
+        ]
         | UnsetType
     ) = UNSET
     community: bool | UnsetType = UNSET

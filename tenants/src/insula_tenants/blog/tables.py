@@ -5,10 +5,10 @@ from typing import Any
 from uuid import UUID
 
 from insula.db import TenantTable
+from insula.search import searchable
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    Computed,
     ForeignKey,
     Identity,
     Index,
@@ -16,15 +16,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
-
-# A tsvector holds a megabyte at most: of very long articles the beginning is searched.
-_SEARCH = (
-    "setweight(to_tsvector('english', title), 'A') || "
-    "setweight(to_tsvector('english', summary), 'B') || "
-    "setweight(to_tsvector('english', left(body, 100000)), 'C')"
-)
 
 
 class BlogAuthor(TenantTable):
@@ -48,7 +40,6 @@ class BlogArticle(TenantTable):
     __table_args__ = (
         CheckConstraint("status in ('draft', 'scheduled', 'published')", name="status"),
         CheckConstraint("format in ('markdown', 'html')", name="format"),
-        Index("ix_blog_articles_search", "search", postgresql_using="gin"),
         Index("ix_blog_articles_tags", "tags", postgresql_using="gin"),
         Index("ix_blog_articles_published", "published_at", "id"),
     )
@@ -80,7 +71,7 @@ class BlogArticle(TenantTable):
     version: Mapped[int] = mapped_column(server_default="1")  # counts every change
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    search: Mapped[Any] = mapped_column(TSVECTOR, Computed(_SEARCH, persisted=True))
+    search: Mapped[str] = searchable(A="title", B="summary", C="body")
 
 
 class BlogSlug(TenantTable):

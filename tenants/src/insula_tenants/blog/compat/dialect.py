@@ -16,8 +16,8 @@ from insula.identity.errors import EmailTaken, InvalidCredentials
 
 from insula_tenants.blog.errors import NotYourArticle, NotYourComment, UsernameTaken
 
-_MISSING = re.compile(r"missing required field `(\w+)`")
-_BLANK = re.compile(r"of length >= 1|matching regex|got `null`")
+_MISSING = re.compile(r"(?:missing required|The) field `(\w+)`")
+_BLANK = re.compile(r"of length >= 1|matching |got `null`")
 
 
 class Errors(msgspec.Struct):
@@ -46,13 +46,13 @@ def _of_fields(problem: InvalidInput) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for error in problem.errors:
         name = error.pointer.rpartition("/")[2].removeprefix("?")
-        text = error.detail
+        text = str(error.detail)
         if missing := _MISSING.search(text):
             name, text = missing[1], "can't be blank"
         elif _BLANK.search(text):
             text = "can't be blank"
         found.setdefault(name or "body", []).append(text)
-    return found or {"body": [problem.detail or problem.title]}
+    return found or {"body": [str(problem.detail or problem.title)]}
 
 
 def _said(problem: Problem) -> tuple[str, str]:
@@ -77,7 +77,7 @@ def _said(problem: Problem) -> tuple[str, str]:
             return "resource", "forbidden"
         case NotFound():
             return "resource", "not found"
-    return "message", problem.detail or problem.title
+    return "message", str(problem.detail or problem.title)
 
 
 DIALECT = Dialect(document=Errors, render=render, statuses={400: 422}, schemes=("token", "bearer"))

@@ -48,7 +48,14 @@ class UserChange(Camel):
     password: Password | UnsetType = UNSET
     bio: Bio | UnsetType | None = UNSET
     image: (
-        Annotated[str, Meta(max_length=2000, pattern=r"^(https?://[^\s<>\"]+)?$")]
+        Annotated[
+            str,
+            Meta(
+                max_length=2000,
+                pattern=r"^(https?://[^\s<>\"]+)?$",
+                examples=["https://example.com/jake.jpg"],
+            ),
+        ]
         | UnsetType
         | None
     ) = UNSET

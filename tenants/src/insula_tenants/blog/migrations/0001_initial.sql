@@ -12,8 +12,8 @@ CREATE TABLE blog_settings (
     edit_minutes INTEGER NOT NULL,
     version INTEGER DEFAULT '1' NOT NULL,
     CONSTRAINT pk_blog_settings PRIMARY KEY (id),
-    CONSTRAINT ck_blog_settings_moderation CHECK (moderation in ('none', 'first', 'all')),
-    CONSTRAINT ck_blog_settings_single CHECK (id = 1)
+    CONSTRAINT ck_blog_settings_single CHECK (id = 1),
+    CONSTRAINT ck_blog_settings_moderation CHECK (moderation in ('none', 'first', 'all'))
 );
 
 CREATE TABLE blog_authors (
@@ -55,14 +55,14 @@ CREATE TABLE blog_articles (
     version INTEGER DEFAULT '1' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
-    search TSVECTOR GENERATED ALWAYS AS (setweight(to_tsvector('english', title), 'A') || setweight(to_tsvector('english', summary), 'B') || setweight(to_tsvector('english', left(body, 100000)), 'C')) STORED NOT NULL,
+    search TSVECTOR GENERATED ALWAYS AS (search_vector('A', title, 'en') || search_vector('B', summary, 'en') || search_vector('C', body, 'en')) STORED NOT NULL,
     CONSTRAINT pk_blog_articles PRIMARY KEY (id),
-    CONSTRAINT uq_blog_articles_slug UNIQUE (slug),
-    CONSTRAINT fk_blog_articles_author_id FOREIGN KEY(author_id) REFERENCES blog_authors (user_id) ON DELETE CASCADE,
+    CONSTRAINT uq_blog_articles_source UNIQUE (source),
+    CONSTRAINT ck_blog_articles_status CHECK (status in ('draft', 'scheduled', 'published')),
     CONSTRAINT ck_blog_articles_format CHECK (format in ('markdown', 'html')),
     CONSTRAINT uq_blog_articles_preview_digest UNIQUE (preview_digest),
-    CONSTRAINT uq_blog_articles_source UNIQUE (source),
-    CONSTRAINT ck_blog_articles_status CHECK (status in ('draft', 'scheduled', 'published'))
+    CONSTRAINT fk_blog_articles_author_id FOREIGN KEY(author_id) REFERENCES blog_authors (user_id) ON DELETE CASCADE,
+    CONSTRAINT uq_blog_articles_slug UNIQUE (slug)
 );
 
 CREATE INDEX ix_blog_articles_author_id ON blog_articles (author_id);
@@ -102,12 +102,12 @@ CREATE TABLE blog_comments (
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     edited_at TIMESTAMP WITH TIME ZONE,
     CONSTRAINT pk_blog_comments PRIMARY KEY (id),
-    CONSTRAINT uq_blog_comments_number UNIQUE (number),
     CONSTRAINT fk_blog_comments_parent_id FOREIGN KEY(parent_id) REFERENCES blog_comments (id) ON DELETE CASCADE,
+    CONSTRAINT fk_blog_comments_article_id FOREIGN KEY(article_id) REFERENCES blog_articles (id) ON DELETE CASCADE,
+    CONSTRAINT ck_blog_comments_status CHECK (status in ('pending', 'approved', 'rejected', 'spam', 'deleted')),
     CONSTRAINT fk_blog_comments_author_id FOREIGN KEY(author_id) REFERENCES blog_authors (user_id) ON DELETE CASCADE,
     CONSTRAINT uq_blog_comments_source UNIQUE (source),
-    CONSTRAINT fk_blog_comments_article_id FOREIGN KEY(article_id) REFERENCES blog_articles (id) ON DELETE CASCADE,
-    CONSTRAINT ck_blog_comments_status CHECK (status in ('pending', 'approved', 'rejected', 'spam', 'deleted'))
+    CONSTRAINT uq_blog_comments_number UNIQUE (number)
 );
 
 CREATE INDEX ix_blog_comments_article ON blog_comments (article_id, created_at);
@@ -123,8 +123,8 @@ CREATE TABLE blog_favourites (
     user_id UUID NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_blog_favourites PRIMARY KEY (article_id, user_id),
-    CONSTRAINT fk_blog_favourites_user_id FOREIGN KEY(user_id) REFERENCES blog_authors (user_id) ON DELETE CASCADE,
-    CONSTRAINT fk_blog_favourites_article_id FOREIGN KEY(article_id) REFERENCES blog_articles (id) ON DELETE CASCADE
+    CONSTRAINT fk_blog_favourites_article_id FOREIGN KEY(article_id) REFERENCES blog_articles (id) ON DELETE CASCADE,
+    CONSTRAINT fk_blog_favourites_user_id FOREIGN KEY(user_id) REFERENCES blog_authors (user_id) ON DELETE CASCADE
 );
 
 CREATE INDEX ix_blog_favourites_user_id ON blog_favourites (user_id);
@@ -140,8 +140,8 @@ CREATE TABLE blog_revisions (
     tags TEXT[] NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_blog_revisions PRIMARY KEY (article_id, revision),
-    CONSTRAINT fk_blog_revisions_article_id FOREIGN KEY(article_id) REFERENCES blog_articles (id) ON DELETE CASCADE,
-    CONSTRAINT fk_blog_revisions_editor_id FOREIGN KEY(editor_id) REFERENCES users (id) ON DELETE SET NULL
+    CONSTRAINT fk_blog_revisions_editor_id FOREIGN KEY(editor_id) REFERENCES users (id) ON DELETE SET NULL,
+    CONSTRAINT fk_blog_revisions_article_id FOREIGN KEY(article_id) REFERENCES blog_articles (id) ON DELETE CASCADE
 );
 
 CREATE INDEX ix_blog_revisions_editor_id ON blog_revisions (editor_id);
@@ -155,3 +155,5 @@ CREATE TABLE blog_slugs (
 );
 
 CREATE INDEX ix_blog_slugs_article_id ON blog_slugs (article_id);
+
+CREATE TRIGGER search_learn AFTER INSERT OR UPDATE OF search ON blog_articles FOR EACH ROW EXECUTE FUNCTION search_learn();

@@ -9,4 +9,5 @@ ROUTES = (
     *people.ROUTES,
     *site.ROUTES,
     *transfer.ROUTES,
+    articles.unpublish_article,
 )

@@ -187,5 +187,4 @@ async def unpublish_article(
 ROUTES = (
     list_articles, list_drafts, list_feed, list_favourites, create_article, get_article,
     get_article_by_slug, get_article_metadata, update_article, delete_article, publish_article,
-    unpublish_article,
 )  # fmt: skip

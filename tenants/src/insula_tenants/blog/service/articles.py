@@ -32,11 +32,7 @@ _READ = ("title", "summary", "body", "format", "tags")
 
 
 async def create(tx: Work, new: ArticleCreate, author_id: UUID) -> Article:
-    """Write an article.
-
-    Raises:
-        SlugTaken: the slug that was asked for isn't free.
-    """
+    """Write an article."""
     await ensure_author(tx, author_id)
     fields = msgspec.structs.asdict(new)
     publish = fields.pop("publish")
@@ -61,11 +57,11 @@ _UNSAID: dict[str, Any] = {
 async def insert(
     tx: Work, fields: dict[str, Any], author_id: UUID, *, slug: str | None = None
 ) -> Article:
-    """Store a new article with its slug and first revision. Without ``slug`` one is made of the
-    title.
+    """Store a new article with its first revision and a slug: ``slug`` or one made of the title,
+    with a number behind it where another article has it, or had it.
 
     Raises:
-        SlugTaken: ``slug`` isn't free.
+        SlugTaken: others took every one that was tried.
     """
     article_id = new_id()
     row = _UNSAID | fields | {"id": article_id, "author_id": author_id}
@@ -87,7 +83,7 @@ async def insert(
 
 async def _free(tx: Work, article_id: UUID, slug: str | None, title: str) -> list[str]:
     """Slugs that no other article has or had, the best first."""
-    wanted = [slug] if slug is not None else list(candidates(slug_of(title)))
+    wanted = list(candidates(slug or slug_of(title)))
     known = set(await tx.many(queries.KNOWN_SLUGS, slugs=wanted, article_id=article_id))
     return [each for each in wanted if each not in known]
 
