@@ -22,13 +22,18 @@ class Company:
 
     def hire(self, client: FastHttpSession, role: str) -> str:
         """Make a user with this role; the e-mail address."""
+        owner = self.owner(client)
+        email = f"{secrets.token_hex(6)}@{self.slug}.example"
+        form = {"email": email, "name": "Lab", "password": PASSWORD, "role": role}
+        post(client, "/api/v1/users", form, owner)
+        return email
+
+    def owner(self, client: FastHttpSession) -> dict[str, str]:
+        """Headers that name the owner."""
         with self._lock:
             if not self._owner:
                 self._found(client)
-        email = f"{secrets.token_hex(6)}@{self.slug}.example"
-        form = {"email": email, "name": "Lab", "password": PASSWORD, "role": role}
-        post(client, "/api/v1/users", form, self._owner)
-        return email
+        return self._owner
 
     def _found(self, client: FastHttpSession) -> None:
         owner = {"email": f"owner@{self.slug}.example", "name": "Lab", "password": PASSWORD}

@@ -52,10 +52,6 @@ class Visit:
         host = f"{tenant.slug}.{installation.settings.base_domain}:{port}"
         await self.page.goto(f"http://{host}{path}/page")
 
-    async def votes_of(self, name: str) -> int:
-        item = self.page.locator("#chart li", has_text=name)
-        return int(await item.get_attribute("data-votes") or 0)
-
     async def shows(self, name: str, votes: int) -> None:
         item = self.page.locator("#chart li", has_text=name)
         await expect(item).to_have_attribute("data-votes", str(votes))
@@ -152,7 +148,7 @@ async def test_it_fits_a_telephone_in_the_dark(
     for scheme in ("light", "dark"):
         context = await browser.new_context(
             viewport={"width": 320, "height": 560},
-            color_scheme=scheme,  # type: ignore[arg-type]
+            color_scheme=scheme,
         )
         each = Visit(await context.new_page())
         await each.open(installation, tenant, path)

@@ -1,5 +1,7 @@
 """Counting votes, and who sees the result when."""
 
+from functools import partial
+
 import pytest
 from fixtures.background import WorkerProcess
 from fixtures.installation import SignUp, TestTenant
@@ -81,9 +83,13 @@ def test_what_was_being_cast_when_the_poll_closed_is_in_the_final_result(
     tenant: TestTenant,
 ) -> None:
     path = new_poll(tenant)
-    votes = [lambda n=n: cast(tenant.anonymous(), path, n % 4 + 1).status_code for n in range(40)]
-    votes.insert(20, lambda: tenant.http.post(f"{path}/close").status_code)
-    answers = at_once(votes)
+
+    def vote(option: int) -> int:
+        return cast(tenant.anonymous(), path, option).status_code
+
+    calls = [partial(vote, number % 4 + 1) for number in range(40)]
+    close = partial(lambda: tenant.http.post(f"{path}/close").status_code)
+    answers = at_once([*calls[:20], close, *calls[20:]])
     assert answers.pop(20) == 200
     assert set(answers) <= {201, 409}
     final = eventually(lambda: tenant.http.get(f"{path}/results").json()["final"])

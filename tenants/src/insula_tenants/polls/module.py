@@ -1,10 +1,11 @@
 """Polls, as the platform sees them."""
 
 from insula.module import Module
+from insula.search import Only, SearchSource
 
 from insula_tenants.polls import demo, tables
 from insula_tenants.polls.events import EVENTS
-from insula_tenants.polls.permissions import SCOPES
+from insula_tenants.polls.permissions import READ, SCOPES, WRITE
 from insula_tenants.polls.routes import ROUTES
 from insula_tenants.polls.service.lifecycle import CLOSE, OPEN
 from insula_tenants.polls.service.tallying import CONCLUDE, NOTICE, TALLY
@@ -30,5 +31,16 @@ MODULE = Module(
     listeners=(NOTICE,),
     jobs=(OPEN, CLOSE, TALLY, CONCLUDE),
     channels=CHANNELS,
+    search=(
+        SearchSource(
+            kind="polls.poll",
+            key=tables.Poll.id,
+            title=tables.Poll.question,
+            text=tables.Poll.description,
+            right=READ,
+            url="/api/v1/polls/{id}",
+            only=(Only(where=tables.Poll.state != "draft", unless=WRITE),),
+        ),
+    ),
     demo=demo.fill,
 )

@@ -1,0 +1,206 @@
+"""A crowd that votes in one poll, and those who watch the result come in.
+
+Run it by itself, and the crowd as large as you like (``ops/README.md``)::
+
+    locust -f ops/src/insula_ops/scenarios/polls.py --headless -u 5100 -r 250 -t 60s
+
+Before it stops it closes the poll and holds four counts against each other: the votes that were
+answered with 201, the rows of the export, the tally, and the sum of the deltas that each watcher
+has heard. Locust exits with 1 if they differ.
+"""
+
+import csv
+import json
+import random
+import threading
+import time
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+import gevent
+from locust import FastHttpUser, constant, events, task
+from locust.contrib.fasthttp import FastHttpSession
+from locust.env import Environment
+from websocket import WebSocket, create_connection
+
+from insula_ops.people import Company, post
+
+POLLS = "/api/v1/polls"
+_ONE = f"{POLLS}/{{id}}"
+_OPTIONS = ("Ash", "Birch", "Cedar", "Oak")
+_PATIENCE = 120
+"""Seconds for the last votes to be counted and heard of."""
+
+
+class Tally:
+    """What somebody has added up."""
+
+    def __init__(self, results: dict[str, Any]) -> None:
+        self.number: int = results["number"]
+        self.voters: int = results["voters"]
+        self.counts = Counter(results["counts"])
+
+    def add(self, delta: dict[str, Any]) -> None:
+        if delta["number"] <= self.number:
+            return  # the snapshot has it already
+        if delta["number"] != self.number + 1:
+            raise ValueError(f"after {self.number} came {delta['number']}")
+        self.number += 1
+        self.voters += delta["voters"]
+        self.counts.update(delta["counts"])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tally) and (self.number, self.voters, +self.counts) == (
+            other.number,
+            other.voters,
+            +other.counts,
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Election:
+    """The poll of one run, and what is known of it."""
+
+    company = Company(modules=("polls",))
+
+    def __init__(self) -> None:
+        self.acknowledged: Counter[str] = Counter()
+        self.watchers: list[PollWatcher] = []
+        self._lock = threading.Lock()  # gevent's: Locust has patched threading
+        self._path = ""
+
+    def path(self, client: FastHttpSession) -> str:
+        with self._lock:
+            if not self._path:
+                poll = {"kind": "single", "question": "Which tree?", "options": _OPTIONS}
+                owner = self.company.owner(client)
+                made = post(client, POLLS, poll | {"voters": "cookie"}, owner)
+                self._path = f"{POLLS}/{made['id']}"
+        return self._path
+
+    def close(self, client: FastHttpSession) -> None:
+        owner = self.company.owner(client)
+        client.post(f"{self._path}/close", headers=owner, name=f"{_ONE}/close")
+
+    def results(self, client: FastHttpSession) -> dict[str, Any]:
+        path, owner = f"{self._path}/results", self.company.owner(client)
+        with client.get(path, headers=owner, name=f"{_ONE}/results") as answer:
+            results: dict[str, Any] = answer.json()
+            return results
+
+    def rows(self, client: FastHttpSession) -> Counter[str]:
+        path, owner = f"{self._path}/export", self.company.owner(client)
+        with client.get(path, headers=owner, name=f"{_ONE}/export") as answer:
+            lines = csv.DictReader((answer.text or "").lstrip("\ufeff").splitlines())
+            return Counter(line["choices"] for line in lines)
+
+
+ELECTION = Election()
+
+
+class PollVoter(FastHttpUser):
+    """Reads the ballot, votes once, and has a look at the results from time to time."""
+
+    weight = 50
+    wait_time = constant(30)
+
+    def on_start(self) -> None:
+        self._path = ELECTION.path(self.client)
+        self._tenant = {"Insula-Tenant": ELECTION.company.slug}
+        path = f"{self._path}/ballot"
+        self.client.get(path, headers=self._tenant, name=f"{_ONE}/ballot")
+        self._vote()
+
+    def _vote(self) -> None:
+        choice = random.choices((1, 2, 3, 4), weights=(4, 3, 2, 1))[0]
+        path, vote = f"{self._path}/votes", {"choices": [choice]}
+        with self.client.post(
+            path, json=vote, headers=self._tenant, name=f"{_ONE}/votes", catch_response=True
+        ) as answer:
+            if answer.status_code == 201:
+                ELECTION.acknowledged[str(choice)] += 1
+            elif answer.status_code == 409:  # closed meanwhile
+                answer.success()
+
+    @task
+    def look(self) -> None:
+        path = f"{self._path}/results"
+        self.client.get(path, headers=self._tenant, name=f"{_ONE}/results")
+
+
+class PollWatcher(FastHttpUser):
+    """Adds the deltas of the live channel up."""
+
+    weight = 1
+    wait_time = constant(0)
+    heard: Tally | None = None
+
+    def on_start(self) -> None:
+        path = ELECTION.path(self.client)
+        address = self.host.replace("http", "ws", 1) if self.host else ""
+        self._socket: WebSocket = create_connection(
+            f"{address}/api/v1/realtime/ws",
+            header={"Insula-Tenant": ELECTION.company.slug},
+            timeout=_PATIENCE,
+        )
+        self._socket.send(json.dumps({"subscribe": path.removeprefix("/api/v1/")}))
+        ELECTION.watchers.append(self)
+
+    def on_stop(self) -> None:
+        self._socket.close()
+
+    @task
+    def listen(self) -> None:
+        message = json.loads(self._socket.recv())
+        if message["type"] in ("snapshot", "reset"):
+            self.heard = Tally(message["data"]["results"])
+        elif message["type"] == "polls.tally.changed" and self.heard is not None:
+            began = time.time()
+            self.heard.add(message["data"])
+            events.request.fire(
+                request_type="WS",
+                name="polls.tally.changed",
+                response_time=1000 * (began - _seconds(message["time"])),
+                response_length=len(message),
+                exception=None,
+                context={},
+            )
+
+
+def _seconds(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+@events.test_stopping.add_listener
+def compare(environment: Environment, **_: Any) -> None:
+    """Close the poll, and hold the counts against each other."""
+    if environment.host is None or not ELECTION.watchers:
+        return
+    client = ELECTION.watchers[0].client
+    ELECTION.close(client)
+    final = _eventually(lambda: _final(client))
+    tally, rows = Tally(final), ELECTION.rows(client)
+    _eventually(lambda: all(each.heard == tally for each in ELECTION.watchers))
+    agreeing = sum(each.heard == tally for each in ELECTION.watchers)
+    votes = sum(ELECTION.acknowledged.values())
+    print(
+        f"{votes} votes acknowledged, {sum(rows.values())} rows, {tally.voters} in the tally after "
+        f"{tally.number} deltas; {agreeing} of {len(ELECTION.watchers)} watchers have the same sum"
+    )
+    same = ELECTION.acknowledged == rows == tally.counts and tally.voters == votes
+    if not same or agreeing < len(ELECTION.watchers):
+        environment.process_exit_code = 1
+
+
+def _final(client: FastHttpSession) -> dict[str, Any]:
+    results = ELECTION.results(client)
+    return results if results["final"] else {}
+
+
+def _eventually(check: Any) -> Any:
+    deadline = time.monotonic() + _PATIENCE
+    while not (found := check()) and time.monotonic() < deadline:
+        gevent.sleep(0.1)
+    return found
