@@ -181,6 +181,10 @@ def compare(environment: Environment, **_: Any) -> None:
     client = ELECTION.watchers[0].client
     ELECTION.close(client)
     final = _eventually(lambda: _final(client))
+    if not final:
+        print(f"the poll was not counted for good within {_PATIENCE} s")
+        environment.process_exit_code = 1
+        return
     tally, rows = Tally(final), ELECTION.rows(client)
     _eventually(lambda: all(each.heard == tally for each in ELECTION.watchers))
     agreeing = sum(each.heard == tally for each in ELECTION.watchers)
