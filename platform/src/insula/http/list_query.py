@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Boolean, ColumnElement
+from sqlalchemy import Boolean, ColumnElement, any_, func, literal
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
 
@@ -36,7 +36,7 @@ class Filter(msgspec.Struct, frozen=True):
 
     def condition(self, operator: str, value: Any) -> ColumnElement[bool]:
         if isinstance(self.column.type, ARRAY):
-            return self.column.any(value)  # type: ignore[no-any-return]
+            return value == any_(self.column)  # type: ignore[no-any-return]
         return _OPERATORS[operator](self.column, value)
 
     @property
@@ -44,6 +44,22 @@ class Filter(msgspec.Struct, frozen=True):
         """The SQL type of one value."""
         kind = self.column.type
         return kind.item_type if isinstance(kind, ARRAY) else kind
+
+
+class NullsLast(msgspec.Struct, frozen=True):
+    """A sort column that may be NULL: ``standin`` takes its place, a value behind all others. (In
+    the reverse order, NULL comes first.)"""
+
+    column: Any
+    standin: Any
+
+    @property
+    def type(self) -> Any:
+        return self.column.type
+
+    @property
+    def expression(self) -> ColumnElement[Any]:
+        return func.coalesce(self.column, literal(self.standin, self.column.type))
 
 
 class Cursor(msgspec.Struct, array_like=True, frozen=True):
@@ -80,7 +96,7 @@ class ListQuery:
     def __init__(
         self,
         *,
-        sort: Mapping[str, InstrumentedAttribute[Any]],
+        sort: Mapping[str, InstrumentedAttribute[Any] | NullsLast],
         default: str,
         filters: Mapping[str, Filter],
         fields: tuple[str, ...],

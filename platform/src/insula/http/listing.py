@@ -34,7 +34,15 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from insula.db import Statement, Work
 from insula.http.exchange import exchange_of
-from insula.http.list_query import Cursor, Filter, ListQuery, Wanted, filter_on, unpack
+from insula.http.list_query import (
+    Cursor,
+    Filter,
+    ListQuery,
+    NullsLast,
+    Wanted,
+    filter_on,
+    unpack,
+)
 from insula.search.question import tsquery_of
 
 T = TypeVar("T")
@@ -54,7 +62,8 @@ class Page(msgspec.Struct, Generic[T]):
 
 class Listing(Generic[T]):
     """A list that can be paged through. The selected columns are the fields of ``into``; sort
-    columns are among them and never NULL; ``key`` is unique."""
+    columns are among them, and where one can be NULL it is a :class:`NullsLast`; ``key`` is
+    unique."""
 
     def __init__(
         self,
@@ -62,7 +71,7 @@ class Listing(Generic[T]):
         into: type[T],
         *,
         key: InstrumentedAttribute[UUID],
-        sort: Mapping[str, InstrumentedAttribute[Any]],
+        sort: Mapping[str, InstrumentedAttribute[Any] | NullsLast],
         default: str,
         filters: Mapping[str, Any] | None = None,
         search: InstrumentedAttribute[Any] | None = None,
@@ -149,7 +158,8 @@ class Listing(Generic[T]):
         filters: tuple[tuple[str, str], ...],
         query: bool,
     ) -> Any:
-        column, select = self.sort[sort], self._base
+        sorted_by, select = self.sort[sort], self._base
+        column = sorted_by.expression if isinstance(sorted_by, NullsLast) else sorted_by
         for index, (name, operator) in enumerate(filters):
             known = self.filters[name]
             value = bindparam(f"filter_{index}", type_=known.kind)
@@ -160,7 +170,7 @@ class Listing(Generic[T]):
         if after:
             here = tuple_(column, self._key)
             there = tuple_(
-                bindparam("after_value", type_=column.type),
+                bindparam("after_value", type_=sorted_by.type),
                 bindparam("after_key", type_=self._key.type),
             )
             select = select.where(here < there if descending else here > there)
@@ -187,7 +197,10 @@ class Listing(Generic[T]):
 
     def cursor(self, row: Any, sort: str, *, backwards: bool) -> str:
         """The place of a row in the list: what follows it, or what lies before."""
-        value = getattr(row, sort.removeprefix("-"))
+        name = sort.removeprefix("-")
+        value, sorted_by = getattr(row, name), self.sort[name]
+        if value is None and isinstance(sorted_by, NullsLast):
+            value = sorted_by.standin
         packed = msgspec.msgpack.encode(Cursor(sort, backwards, value, getattr(row, self._key.key)))
         return base64.urlsafe_b64encode(packed).decode().rstrip("=")
 

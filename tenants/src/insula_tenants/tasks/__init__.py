@@ -1,0 +1,1 @@
+"""Tasks: projects, repeats, reminders, and what is to be done next."""
