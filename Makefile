@@ -1,7 +1,7 @@
 # Everything that one does with a checkout. A machine needs Python 3.11 and make, nothing else.
 
 # Debian packages that tests use besides what comes from wheels.
-TEST_PACKAGES := nginx postgresql chromium
+TEST_PACKAGES := nginx postgresql chromium nodejs npm
 
 VENV := .venv
 READY := $(VENV)/.insula-ready

@@ -1,9 +1,10 @@
 """Fixtures that every test may use; the pieces lie in ``tests/fixtures``."""
 
 pytest_plugins = [
-    "fixtures.mail",  # before those that import it, or pytest cannot rewrite its assertions
+    "fixtures.mail",
     "fixtures.installation",
     "fixtures.background",
     "fixtures.receiver",
     "fixtures.live",
+    "fixtures.node",
 ]

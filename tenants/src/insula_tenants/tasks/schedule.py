@@ -89,9 +89,16 @@ def _faults(schedule: Schedule) -> list[FieldError]:
             found.append(FieldError(f"/{name}_time", f"needs {name}_date"))
     if schedule.repeat:
         found += _faults_of_rule(schedule)
-    if not found and schedule.start_at and schedule.due_at and schedule.start_at > schedule.due_at:
+    if not found and _begins_too_late(schedule):
         found.append(FieldError("/start_date", "is after the due date"))
     return found
+
+
+def _begins_too_late(schedule: Schedule) -> bool:
+    start, due = schedule.start_at, schedule.due_at
+    if start is None or due is None:
+        return False
+    return start >= due if schedule.due_time is None else start > due
 
 
 def _faults_of_rule(schedule: Schedule) -> list[FieldError]:

@@ -33,9 +33,9 @@ CREATE TABLE tasks_projects (
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_tasks_projects PRIMARY KEY (id),
+    CONSTRAINT ck_tasks_projects_visibility CHECK (visibility in ('private', 'tenant')),
     CONSTRAINT fk_tasks_projects_inbox_of FOREIGN KEY(inbox_of) REFERENCES users (id),
-    CONSTRAINT uq_tasks_projects_inbox_of UNIQUE (inbox_of),
-    CONSTRAINT ck_tasks_projects_visibility CHECK (visibility in ('private', 'tenant'))
+    CONSTRAINT uq_tasks_projects_inbox_of UNIQUE (inbox_of)
 );
 
 CREATE INDEX ix_tasks_projects_created_at ON tasks_projects (created_at);
@@ -68,15 +68,15 @@ CREATE TABLE tasks (
     completed_by UUID,
     done BOOLEAN GENERATED ALWAYS AS (completed_at IS NOT NULL) STORED NOT NULL,
     version INTEGER DEFAULT '1' NOT NULL,
-    search TSVECTOR GENERATED ALWAYS AS (setweight(to_tsvector('english', title), 'A') || setweight(to_tsvector('english', notes), 'B')) STORED NOT NULL,
+    search TSVECTOR GENERATED ALWAYS AS (search_vector('A', title, 'en') || search_vector('B', notes, 'en')) STORED NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     updated_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_tasks PRIMARY KEY (id),
-    CONSTRAINT fk_tasks_author_id FOREIGN KEY(author_id) REFERENCES users (id),
     CONSTRAINT fk_tasks_completed_by FOREIGN KEY(completed_by) REFERENCES users (id),
-    CONSTRAINT ck_tasks_priority CHECK (priority between 1 and 4),
     CONSTRAINT fk_tasks_parent_id FOREIGN KEY(parent_id) REFERENCES tasks (id) ON DELETE CASCADE,
     CONSTRAINT ck_tasks_repeat_missed CHECK (repeat_missed in ('skip', 'keep')),
+    CONSTRAINT ck_tasks_priority CHECK (priority between 1 and 4),
+    CONSTRAINT fk_tasks_author_id FOREIGN KEY(author_id) REFERENCES users (id),
     CONSTRAINT ck_tasks_repeat_from CHECK (repeat_from in ('due', 'completion')),
     CONSTRAINT fk_tasks_project_id FOREIGN KEY(project_id) REFERENCES tasks_projects (id) ON DELETE CASCADE
 );
@@ -106,9 +106,9 @@ CREATE TABLE tasks_links (
     digest BYTEA NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_tasks_links PRIMARY KEY (id),
+    CONSTRAINT uq_tasks_links_digest UNIQUE (digest),
     CONSTRAINT fk_tasks_links_project_id FOREIGN KEY(project_id) REFERENCES tasks_projects (id) ON DELETE CASCADE,
-    CONSTRAINT fk_tasks_links_user_id FOREIGN KEY(user_id) REFERENCES users (id),
-    CONSTRAINT uq_tasks_links_digest UNIQUE (digest)
+    CONSTRAINT fk_tasks_links_user_id FOREIGN KEY(user_id) REFERENCES users (id)
 );
 
 CREATE INDEX ix_tasks_links_project_id ON tasks_links (project_id);
@@ -150,8 +150,8 @@ CREATE TABLE tasks_completions (
     due_time TIME WITHOUT TIME ZONE,
     skipped INTEGER NOT NULL,
     CONSTRAINT pk_tasks_completions PRIMARY KEY (id),
-    CONSTRAINT fk_tasks_completions_task_id FOREIGN KEY(task_id) REFERENCES tasks (id) ON DELETE CASCADE,
-    CONSTRAINT fk_tasks_completions_completed_by FOREIGN KEY(completed_by) REFERENCES users (id)
+    CONSTRAINT fk_tasks_completions_completed_by FOREIGN KEY(completed_by) REFERENCES users (id),
+    CONSTRAINT fk_tasks_completions_task_id FOREIGN KEY(task_id) REFERENCES tasks (id) ON DELETE CASCADE
 );
 
 CREATE INDEX ix_tasks_completions_task_id ON tasks_completions (task_id);
@@ -166,8 +166,10 @@ CREATE TABLE tasks_reminders (
     sent_at TIMESTAMP WITH TIME ZONE,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_tasks_reminders PRIMARY KEY (id),
-    CONSTRAINT fk_tasks_reminders_user_id FOREIGN KEY(user_id) REFERENCES users (id),
-    CONSTRAINT fk_tasks_reminders_task_id FOREIGN KEY(task_id) REFERENCES tasks (id) ON DELETE CASCADE
+    CONSTRAINT fk_tasks_reminders_task_id FOREIGN KEY(task_id) REFERENCES tasks (id) ON DELETE CASCADE,
+    CONSTRAINT fk_tasks_reminders_user_id FOREIGN KEY(user_id) REFERENCES users (id)
 );
 
 CREATE INDEX ix_tasks_reminders_task_id ON tasks_reminders (task_id);
+
+CREATE TRIGGER search_learn AFTER INSERT OR UPDATE OF search ON tasks FOR EACH ROW EXECUTE FUNCTION search_learn();

@@ -12,6 +12,7 @@ from insula_tenants.tasks.schemas.fields import LABEL_LIMIT
 
 _TOKEN = re.compile(r'"([^"]*)"|(\S+)')
 _MARK = re.compile(rf"([#+@])([^\s#@+!,]{{1,{LABEL_LIMIT}}})")
+_INTERVAL = re.compile(r";INTERVAL=[0-9]+")
 _PRIORITY = re.compile(r"!([1-4])")
 
 
@@ -147,7 +148,7 @@ class _Reader:
         if self._repeat is None or not self._repeat.names_days:
             return today + timedelta(days=passed)
         eve = today if passed else today - timedelta(days=1)
-        rule = parse(self._repeat.rule)
+        rule = parse(_INTERVAL.sub("", self._repeat.rule))  # which counts from that first day
         return next(occurrences(rule, today, eve), today)
 
     def _rule(self, repeat: Repeat, due: date | None) -> str:

@@ -81,7 +81,7 @@ def _weekdays(words: list[str], index: int) -> Found:
 
 def _month_day(words: list[str], index: int) -> Found:
     """``15th``, ``last day``."""
-    if month_and_day(words, index) is not None:
+    if month_and_day(words, index) is not None or word_at(words, index + 1) in WEEKDAYS:
         return None
     day, count = ordinal_of(word_at(words, index)), 1
     if word_at(words, index) == "last" and word_at(words, index + 1) == "day":

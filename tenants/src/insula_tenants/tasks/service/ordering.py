@@ -1,6 +1,7 @@
 """The order of a project's tasks by hand: positions with gaps.
 
-A task that is made gets the time as its position, so that it comes last without asking for a lock.
+A task that is made gets the time as its position, or what comes behind the last one if that is
+farther: it comes last, and needs no lock.
 One that is moved gets the middle between its new neighbours, under a lock of the project, so that
 two who move at once do not choose the same. Where no number is left between, all are spread anew.
 """
@@ -18,8 +19,14 @@ GAP = 1 << 20
 _TICKS_A_MILLISECOND = 1 << 10
 
 
-def at_the_end() -> int:
+def _ticks() -> int:
     return time.time_ns() // 1_000_000 * _TICKS_A_MILLISECOND
+
+
+async def at_the_end(tx: Work, project_id: UUID, moved: UUID) -> int:
+    """Behind all others of the project."""
+    last = await tx.find(places.LAST, project_id=project_id, moved=moved)
+    return max(_ticks(), (last or 0) + GAP)
 
 
 async def place(
@@ -35,8 +42,7 @@ async def place(
         raise InvalidInput(errors=(FieldError("/after", "excludes before"),))
     neighbour = before or after
     if neighbour is None:
-        last = await tx.find(places.LAST, project_id=project_id, moved=moved)
-        return max(at_the_end(), (last or 0) + GAP)
+        return await at_the_end(tx, project_id, moved)
     if neighbour == moved:
         raise InvalidInput(errors=(FieldError(_name(before), "is the task itself"),))
     found = await _between(tx, project_id, moved, neighbour, ahead=before is not None)
@@ -69,7 +75,7 @@ async def _between(
 async def _spread(tx: Work, project_id: UUID) -> None:
     """Give every task a position anew, in the same order, the last one's before now."""
     count = await tx.one(places.COUNT, project_id=project_id)
-    first = at_the_end() - (count + 1) * GAP
+    first = _ticks() - (count + 1) * GAP
     await tx.execute(places.SPREAD, project_id=project_id, first=first, gap=GAP)
 
 

@@ -38,9 +38,12 @@ async def create(tx: Work, new: TaskCreate, user_id: UUID, *, position: int | No
     given = {name: getattr(new, name) for name in schedule.GIVEN if name != "zone"}
     times = schedule.arrange(schedule.Schedule(zone=new.zone or standing.zone), given)
     await require_assignable(tx, standing.project_id, new.assignee_ids)
+    task_id = new_id()
+    if position is None:
+        position = await at_the_end(tx, standing.project_id, task_id)
     task = await tx.one(
         queries.INSERT,
-        id=new_id(),
+        id=task_id,
         project_id=standing.project_id,
         parent_id=new.parent_id,
         depth=depth,
@@ -50,7 +53,7 @@ async def create(tx: Work, new: TaskCreate, user_id: UUID, *, position: int | No
         priority=new.priority,
         labels=_once(new.labels),
         assignee_ids=_once(new.assignee_ids),
-        position=at_the_end() if position is None else position,
+        position=position,
         **times.columns(),
     )
     await tell(tx, events.CREATED, task, visibility=standing.visibility, actor=user_id)
