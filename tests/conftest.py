@@ -1,7 +1,7 @@
 """Fixtures that every test may use; the pieces lie in ``tests/fixtures``."""
 
 pytest_plugins = [
-    "fixtures.mail",
+    "fixtures.mail",  # before those that import it, or pytest cannot rewrite its assertions
     "fixtures.installation",
     "fixtures.background",
     "fixtures.receiver",

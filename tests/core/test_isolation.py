@@ -36,6 +36,13 @@ PUBLIC_OPERATIONS = {
     "POST /graphql",
     "GET /api/v1/notes/shared/{token}",
     "GET /api/v1/notes/shared/{token}/attachments/{name}",
+    # the address is the secret, as it is for a shared note
+    "GET /compat/todo-backend/{token}",
+    "POST /compat/todo-backend/{token}",
+    "DELETE /compat/todo-backend/{token}",
+    "GET /compat/todo-backend/{token}/{task_id}",
+    "PATCH /compat/todo-backend/{token}/{task_id}",
+    "DELETE /compat/todo-backend/{token}/{task_id}",
     "GET /api/v1/realtime/sse",
     "GET /api/v1/files/links/{ticket}",
     "PUT /api/v1/files/links/{ticket}",

@@ -87,28 +87,28 @@ async def delete_todos(tx: Work, caller: Caller, exchange: Exchange) -> None:
     await service.delete_all(tx, board.project_id, board.user_id)
 
 
-@get("/todos/{todo_id:uuid}", right=READ)
-async def get_todo(todo_id: UUID, tx: Work, caller: Caller, exchange: Exchange) -> Todo:
+@get("/todos/{task_id:uuid}", right=READ)
+async def get_todo(task_id: UUID, tx: Work, caller: Caller, exchange: Exchange) -> Todo:
     """One todo of the inbox."""
     project = await tx.one(projects.INBOX, user_id=caller.user_id)
     board = _Board(project.id, caller.user_id, _address(exchange, "todos"))
-    return board.todo(await service.find(tx, board.project_id, todo_id, board.user_id))
+    return board.todo(await service.find(tx, board.project_id, task_id, board.user_id))
 
 
-@patch("/todos/{todo_id:uuid}", right=WRITE)
+@patch("/todos/{task_id:uuid}", right=WRITE)
 async def update_todo(
-    todo_id: UUID, data: TodoUpdate, tx: Work, caller: Caller, exchange: Exchange
+    task_id: UUID, data: TodoUpdate, tx: Work, caller: Caller, exchange: Exchange
 ) -> Todo:
     """Change title, order or whether it is completed."""
     board = await _inbox(tx, caller, exchange)
-    return board.todo(await service.update(tx, board.project_id, todo_id, data, board.user_id))
+    return board.todo(await service.update(tx, board.project_id, task_id, data, board.user_id))
 
 
-@delete("/todos/{todo_id:uuid}", right=WRITE)
-async def delete_todo(todo_id: UUID, tx: Work, caller: Caller, exchange: Exchange) -> None:
+@delete("/todos/{task_id:uuid}", right=WRITE)
+async def delete_todo(task_id: UUID, tx: Work, caller: Caller, exchange: Exchange) -> None:
     """Delete a todo of the inbox."""
     board = await _inbox(tx, caller, exchange)
-    await service.delete(tx, board.project_id, todo_id, board.user_id)
+    await service.delete(tx, board.project_id, task_id, board.user_id)
 
 
 # With an address that opens one project
@@ -138,27 +138,27 @@ async def delete_linked_todos(token: Token, tx: Work, exchange: Exchange) -> Non
     await service.delete_all(tx, board.project_id, board.user_id)
 
 
-@get("/{token:str}/{todo_id:uuid}", right=PUBLIC)
-async def get_linked_todo(token: Token, todo_id: UUID, tx: Work, exchange: Exchange) -> Todo:
+@get("/{token:str}/{task_id:uuid}", right=PUBLIC)
+async def get_linked_todo(token: Token, task_id: UUID, tx: Work, exchange: Exchange) -> Todo:
     """One todo."""
     board = await _linked(tx, token, exchange)
-    return board.todo(await service.find(tx, board.project_id, todo_id, board.user_id))
+    return board.todo(await service.find(tx, board.project_id, task_id, board.user_id))
 
 
-@patch("/{token:str}/{todo_id:uuid}", right=PUBLIC, problems=_REFUSED)
+@patch("/{token:str}/{task_id:uuid}", right=PUBLIC, problems=_REFUSED)
 async def update_linked_todo(
-    token: Token, todo_id: UUID, data: TodoUpdate, tx: Work, exchange: Exchange
+    token: Token, task_id: UUID, data: TodoUpdate, tx: Work, exchange: Exchange
 ) -> Todo:
     """Change title, order or whether it is completed."""
     board = await _linked(tx, token, exchange)
-    return board.todo(await service.update(tx, board.project_id, todo_id, data, board.user_id))
+    return board.todo(await service.update(tx, board.project_id, task_id, data, board.user_id))
 
 
-@delete("/{token:str}/{todo_id:uuid}", right=PUBLIC, problems=_REFUSED)
-async def delete_linked_todo(token: Token, todo_id: UUID, tx: Work, exchange: Exchange) -> None:
+@delete("/{token:str}/{task_id:uuid}", right=PUBLIC, problems=_REFUSED)
+async def delete_linked_todo(token: Token, task_id: UUID, tx: Work, exchange: Exchange) -> None:
     """Delete a todo."""
     board = await _linked(tx, token, exchange)
-    await service.delete(tx, board.project_id, todo_id, board.user_id)
+    await service.delete(tx, board.project_id, task_id, board.user_id)
 
 
 ROUTER = Router(

@@ -19,7 +19,8 @@ from insula_tenants.tasks.clock import zone_of
 RULE_LIMIT = 500
 _CYCLE = 400
 """Years after which the Gregorian calendar repeats itself, weekdays and all."""
-_SOME_DAY = date(2000, 1, 1)
+_SOME_DAY = date(1999, 1, 1)
+"""One that leaves a single cycle to be searched."""
 _DAYS = "MO|TU|WE|TH|FR|SA|SU"
 _WEEKDAY = re.compile(rf"([+-]?[1-9][0-9]?)?({_DAYS})")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,4}")
@@ -175,9 +176,9 @@ def occurrences(rule: Rule, anchor: date, after: date) -> Iterator[date]:
     """The days of the rule behind ``after``, counted from ``anchor``; COUNT and UNTIL not heeded.
 
     dateutil goes on to the year 9999 in search of a 30th of February. So the dates are moved by
-    whole cycles of the calendar to its end, where at most 400 years are left to be searched.
+    whole cycles of the calendar towards its end, where 400 to 800 years are left to be searched.
     """
-    shift = (9999 - max(anchor.year, after.year)) // _CYCLE * _CYCLE
+    shift = ((9999 - max(anchor.year, after.year)) // _CYCLE - 1) * _CYCLE
     start = datetime.combine(_moved(anchor, shift), time())
     days = rrulestr(rule.endless, dtstart=start).xafter(
         datetime.combine(_moved(after, shift), time())

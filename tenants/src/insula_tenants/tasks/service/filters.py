@@ -61,7 +61,7 @@ def _check(query: str, zone: str, user_id: UUID) -> None:
         fault = f"{', '.join(sorted(_OF_REQUEST))} belong to the request"
         raise InvalidInput(errors=(FieldError("/query", fault),))
     try:
-        LIST.check(spell_out(query, zone, user_id))
+        LIST.read(spell_out(query, zone, user_id))
     except InvalidInput as error:
         faults = (FieldError("/query", f"{f.pointer}: {f.detail}") for f in error.errors)
         raise InvalidInput(errors=tuple(faults)) from error

@@ -36,16 +36,12 @@ async def run(context: JobContext, args: Remind) -> str:
         if due is None:
             return "not needed any more"
         data = ReminderSent(args.reminder_id, due.task_id, due.project_id, due.user_id)
-        where = (personal_channel(due.user_id),)
+        where = (f"users/{due.user_id}",)
         await emit(tx, REMINDER_SENT, data, subject=f"tasks/{due.task_id}", channels=where)
     return "sent"
 
 
 REMIND = Job(name="tasks.remind", args=Remind, run=run, summary="Remind somebody of a task")
-
-
-def personal_channel(user_id: UUID) -> str:
-    return f"tasks/reminders/{user_id}"
 
 
 def _key(reminder_id: UUID) -> str:
