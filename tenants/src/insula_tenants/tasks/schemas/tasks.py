@@ -21,7 +21,7 @@ from insula_tenants.tasks.schemas.fields import (
     Zone,
 )
 
-Assignees = Annotated[list[UUID], Meta(max_length=20)]
+Assignees = Annotated[list[UUID], Meta(max_length=20, examples=[[]])]
 
 
 class TaskCreate(Strict):

@@ -84,6 +84,7 @@ def _checked(task: Task, before: str | None, at: datetime | None) -> datetime | 
             raise InvalidInput(errors=(FieldError("/at", "is not in the future"),))
         return at
     try:
+        durations.parse(before or "")
         return _fires_at(task, before, None)
     except durations.DurationRefused as error:
         raise InvalidInput(errors=(FieldError("/before", str(error)),)) from error
