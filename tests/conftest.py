@@ -7,4 +7,5 @@ pytest_plugins = [
     "fixtures.receiver",
     "fixtures.live",
     "fixtures.node",
+    "fixtures.s3",
 ]

@@ -8,14 +8,16 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from insula.settings import Settings, SettingsError
@@ -54,11 +56,15 @@ class Blobs:
 
     async def write(self, key: str, chunks: AsyncIterator[bytes]) -> None:
         """Store what comes; if the iterator raises, there is no blob."""
-        await obstore.put_async(self._store, key, chunks, chunk_size=PART, max_concurrency=_AT_ONCE)
+        with _telling():
+            await obstore.put_async(
+                self._store, key, chunks, chunk_size=PART, max_concurrency=_AT_ONCE
+            )
         await self._settle(key)
 
     async def write_bytes(self, key: str, content: bytes) -> None:
-        await obstore.put_async(self._store, key, content, use_multipart=False)
+        with _telling():
+            await obstore.put_async(self._store, key, content, use_multipart=False)
         await self._settle(key)
 
     async def _settle(self, key: str) -> None:
@@ -76,17 +82,19 @@ class Blobs:
                 yield chunk
             return
         options: Any = {"range": (start, end)}
-        result = await obstore.get_async(self._store, key, options=options)
-        async for chunk in result.stream(min_chunk_size=_CHUNK):
-            yield bytes(chunk)
+        with _telling():
+            result = await obstore.get_async(self._store, key, options=options)
+            async for chunk in result.stream(min_chunk_size=_CHUNK):
+                yield bytes(chunk)
 
     async def find(self, key: str) -> bytes | None:
         """A small blob whole, or None."""
         try:
-            content = await obstore.get_async(self._store, key)
+            with _telling():
+                content = await obstore.get_async(self._store, key)
+                return bytes(await content.bytes_async())
         except FileNotFoundError:
             return None
-        return bytes(await content.bytes_async())
 
     def path_of(self, key: str) -> Path | None:
         """Where a blob lies, if it lies in a folder of this machine."""
@@ -107,7 +115,7 @@ class Blobs:
     async def delete(self, *keys: str) -> None:
         """Delete blobs that may be there."""
         for key in keys:
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError), _telling():
                 await obstore.delete_async(self._store, key)
 
     async def delete_file(self, tenant: int, file_id: UUID, *, but: str = "") -> None:
@@ -123,9 +131,11 @@ class Blobs:
         if self._root is not None and not but:
             await asyncio.to_thread(shutil.rmtree, self._root / prefix, ignore_errors=True)
             return
-        async for batch in obstore.list(self._store, prefix=prefix):
-            keys = [found["path"] for found in batch]
-            await self.delete(*(key for key in keys if not but or not key.endswith(f"/{but}")))
+        with _telling():
+            found = [
+                each["path"] for each in await obstore.list(self._store, prefix).collect_async()
+            ]
+        await self.delete(*(key for key in found if not but or not key.endswith(f"/{but}")))
 
 
 def _bucket(settings: Settings) -> S3Store:
@@ -145,9 +155,25 @@ def _bucket(settings: Settings) -> S3Store:
     return S3Store(
         url.netloc,
         prefix=url.path.strip("/") or None,
-        client_options={"allow_http": is_plain},
+        client_options={"allow_http": is_plain, "connect_timeout": "5s"},
+        retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
         **config,
     )
+
+
+class StoreDown(OSError):
+    """The bucket cannot be reached or says no: 503 to whoever asks, and the message for the log."""
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Say of an error of obstore's what it is to us; one of the body that is stored passes."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except BaseError as error:
+        raise StoreDown(str(error)) from error
 
 
 def _sync(root: Path, key: str) -> None:
