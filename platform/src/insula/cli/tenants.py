@@ -9,6 +9,7 @@ import rich_click as click
 from insula.cli.announcing import announce
 from insula.cli.operating import catalogue, installation_settings
 from insula.cli.printing import json_option, print_json, print_record, print_table
+from insula.files.blobs import Blobs
 from insula.module import Module, discover
 from insula.tenancy import lifecycle, provisioning
 from insula.tenancy.errors import ModuleNotInstalled
@@ -159,6 +160,7 @@ async def _delete(slug: str) -> TenantLine:
     async with catalogue(settings) as work:
         tenant = await lifecycle.get_tenant(work, slug)
         epoch = await lifecycle.delete(work, tenant)
+    await Blobs.open(settings).delete_tenant(tenant.number)  # a crash before: by cron, next night
     await announce(settings, tenant, epoch)
     return line
 

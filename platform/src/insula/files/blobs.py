@@ -127,6 +127,16 @@ class Blobs:
         """Delete every file of a tenant."""
         await self._delete_below(str(tenant), "")
 
+    async def tenants(self) -> set[int]:
+        """The numbers of the tenants that have something here."""
+        if self._root is not None:
+            names = await asyncio.to_thread(os.listdir, self._root)
+        else:
+            with _telling():
+                found = await obstore.list_with_delimiter_async(self._store)
+            names = [prefix.strip("/").rpartition("/")[2] for prefix in found["common_prefixes"]]
+        return {int(name) for name in names if name.isascii() and name.isdigit()}
+
     async def _delete_below(self, prefix: str, but: str) -> None:
         if self._root is not None and not but:
             await asyncio.to_thread(shutil.rmtree, self._root / prefix, ignore_errors=True)

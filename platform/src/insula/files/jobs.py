@@ -1,21 +1,24 @@
 """What is done to files in the background: what nobody finished goes, what was deleted goes."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
 from sqlalchemy import bindparam, select
 
-from insula.db import Statement, Work
+from insula.db import Database, Statement, Work
 from insula.files import queries, upload_queries
 from insula.files.blobs import Blobs
 from insula.files.quota import Quota
-from insula.jobs import Job, JobContext, cancel, enqueue
+from insula.jobs import Cron, Job, JobContext, cancel, enqueue
 from insula.jobs.tables import WAITING, JobRow
+from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+from insula.tenancy.tables import TenantRow
 
 _SWEEP = "files.sweep"
 _WAITS = Statement(select(JobRow.id).where(JobRow.key == bindparam("key"), WAITING), UUID)
+_NUMBERS = Statement(select(TenantRow.number), int)
 
 
 class Storing(Protocol):
@@ -116,8 +119,20 @@ def _purge_key(file_id: UUID) -> str:
     return f"files.purge:{file_id}"
 
 
+async def remove_orphans(services: dict[str, Any]) -> None:
+    """Delete the files of tenants that are gone, should they still be there. Those who have files
+    are asked for first, so that a new tenant cannot be taken for one that is gone."""
+    files: Storing = services["files"]
+    catalogue: Database = services["catalogue"]
+    stored = await files.blobs.tenants()
+    known = set(await catalogue.work(0, CATALOGUE_PRELUDE, writes=False).many(_NUMBERS))
+    for number in stored - known:
+        await files.blobs.delete_tenant(number)
+
+
 SWEEP = Job(name=_SWEEP, args=Sweep, run=sweep, summary="Drop uploads that were never finished.")
 REMOVE = Job(name="files.remove", args=Remove, run=remove, summary="Delete bytes from the store.")
 TIDY = Job(name="files.tidy", args=Tidy, run=tidy, summary="Delete the parts of an upload.")
 PURGE = Job(name="files.purge", args=Purge, run=purge, summary="Empty the trash of a file.")
 JOBS = (SWEEP, REMOVE, TIDY, PURGE)
+CRONS = (Cron(name="files.remove_orphans", schedule="17 3 * * *", run=remove_orphans),)
