@@ -1,6 +1,7 @@
 """Schemathesis holds every operation of the document against the running server."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,8 +37,18 @@ def _schemathesis(
         *options,
     ]
     folder = Path(schema).parent
+    hooks = {
+        "SCHEMATHESIS_HOOKS": "fixtures.schemathesis_hooks",
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
     return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, timeout=300, check=False
+        command,
+        cwd=folder,
+        env=os.environ | hooks,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 
