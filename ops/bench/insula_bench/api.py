@@ -1,9 +1,12 @@
 """Filling an installation through its own HTTP API."""
 
 import http.client
+import time
 from typing import Any
 
 import msgspec
+
+_IDLE_SECONDS = 5.0
 
 
 class Api:
@@ -12,6 +15,7 @@ class Api:
     def __init__(self, port: int) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         self.headers: dict[str, str] = {}
+        self._used = time.monotonic()
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """The decoded answer.
@@ -19,11 +23,14 @@ class Api:
         Raises:
             RuntimeError: the status is not 2xx.
         """
+        if time.monotonic() - self._used > _IDLE_SECONDS:
+            self._connection.close()  # which opens it again; the server is about to end it
         content = b"" if body is None else msgspec.json.encode(body)
         kind = {"Content-Type": "application/json"} if content else {}
         self._connection.request(method, path, content, {**self.headers, **kind})
         response = self._connection.getresponse()
         answer = response.read()
+        self._used = time.monotonic()
         if not 200 <= response.status < 300:
             raise RuntimeError(f"{method} {path}: {response.status} {answer[:500]!r}")
         return msgspec.json.decode(answer) if answer else None

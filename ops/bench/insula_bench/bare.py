@@ -12,6 +12,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
+import msgspec
 from insula.app import freeze_collector
 from insula.db import Statement
 from insula.db.pool import Connection, Pool
@@ -50,11 +51,22 @@ def ordinary_pool() -> Litestar:
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        async with asyncpg.create_pool(os.environ[DATABASE]) as pool:
+        async with asyncpg.create_pool(os.environ[DATABASE], init=_know_json) as pool:
             pools.append(pool)
             yield
 
     return _application(lambda: pools[0].acquire(), lifespan)  # noqa: PLW0108 - there is none yet
+
+
+async def _know_json(connection: asyncpg.Connection) -> None:
+    """For the event that a new note is."""
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=_to_json, decoder=msgspec.json.decode
+    )
+
+
+def _to_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _application(acquire: Acquire, lifespan: Callable[[Litestar], Any]) -> Litestar:

@@ -6,11 +6,11 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from insula_bench import machine, provisioning, report, request_path, startup
+from insula_bench import live, live_report, machine, provisioning, report, request_path, startup
 from insula_bench.installation import installed
 
 _RESULTS = Path(__file__).parent.parent / "RESULTS.md"
-_PARTS = ("requests", "provisioning", "start")
+_PARTS = ("requests", "provisioning", "start", "live")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,6 +35,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=2.0, help="of a turn (default 2)")
     parser.add_argument("--rounds", type=int, default=15, help="of turns (default 15)")
     parser.add_argument("--tenants", type=int, default=60, help="to provision (default 60)")
+    parser.add_argument("--live-rounds", type=int, default=3, help="of fan-out (default 3)")
+    parser.add_argument("--watchers", type=int, default=1000, help="of fan-out (default 1000)")
     parser.add_argument("--starts", type=int, default=5, help="cold and warm (default 5)")
     parser.add_argument("--output", type=Path, help="default: RESULTS.md, if nothing is left out")
     return parser
@@ -50,6 +52,10 @@ def _section(part: str, folder: Path, options: argparse.Namespace) -> str:
         if part == "provisioning":
             times = provisioning.measure(installation, tenants=options.tenants)
             return report.provisioning(times)
+        if part == "live":
+            return live_report.section(
+                live.measure(installation, rounds=options.live_rounds, watchers=options.watchers)
+            )
         turns = request_path.measure(installation, seconds=options.seconds, rounds=options.rounds)
         return report.requests(turns)
 

@@ -29,8 +29,8 @@ What the protections cost: an authenticated request to Insula (tenant binding by
 path, token, rate limit, revocation and tenant epoch in Redis, rights, validators, metrics, access
 log to a file) against a bare Litestar handler that runs the same statements on asyncpg and answers
 with the same structs, and has none of it. Both bare handlers give the same note and the same list,
-byte for byte, as Insula; creating renders the Markdown and writes note, links and first revision in
-all three.
+byte for byte, as Insula; creating renders the Markdown and writes note, links, first revision and
+event in all three.
 
 - *our pool*: `insula.db.pool.Pool`, and the garbage collector frozen as in Insula's workers
 - *ordinary pool*: `asyncpg.create_pool` with its defaults, the collector as Python starts

@@ -109,8 +109,11 @@ class Session:
 
     async def _write(self) -> None:
         transport, sent = self.transport, metrics.SENT.labels(self.transport.name)
+        count = 0
         while not self.ended.done():
             if not self._queue:
+                sent.inc(count)
+                count = 0
                 self._wake.clear()
                 await self._wake.wait()
                 continue
@@ -121,7 +124,7 @@ class Session:
             else:
                 self._size -= message.size
                 await transport.send(message)
-                sent.inc()
+                count += 1
             self._sending_since = 0.0
 
     async def _say_goodbye(self, writer: asyncio.Task[None]) -> None:
