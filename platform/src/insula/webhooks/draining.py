@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from insula.db import Work
+from insula.tenancy.tenant import Tenant
 from insula.webhooks import sending, service
 from insula.webhooks.posting import Attempted, Clock, Poster
 from insula.webhooks.schedule import (
@@ -18,6 +19,7 @@ from insula.webhooks.schedule import (
     pause_of_endpoint,
 )
 from insula.webhooks.sending import Endpoint, Waiting
+from insula.webhooks.telling import tell_owners
 
 BATCH: Final = 200
 AT_ONCE: Final = 8
@@ -34,6 +36,7 @@ class Drain:
 
     def __init__(
         self,
+        tenant: Tenant,
         endpoint: Endpoint,
         poster: Poster,
         transaction: Transaction,
@@ -42,6 +45,7 @@ class Drain:
         clock: Clock,
         rand: Random = random.random,
     ) -> None:
+        self.tenant = tenant
         self.endpoint = endpoint
         self.failures = endpoint.failures
         self._poster = poster
@@ -112,20 +116,23 @@ class Drain:
         now, webhook_id = self._clock(), self.endpoint.id
         if any(each.is_success for each in done):
             await tx.execute(sending.SUCCEEDED, id=webhook_id)
-        failed = 0
-        for each in done:
-            failed = 0 if each.is_success else failed + 1
+        failed = _failed_last(done)
         if failed:
             await tx.execute(sending.FAILED, id=webhook_id, more=failed, now=now)
         if any(each.is_gone for each in done):
-            self._stopped = True
-            await service.disable(tx, webhook_id, "gone")
-            return
+            await self._switch_off(tx, "gone")
+        elif failed == len(done) and self._is_hopeless():
+            await self._switch_off(tx, "failing")
+
+    def _is_hopeless(self) -> bool:
         since = self.endpoint.failing_since
-        succeeded = any(each.is_success for each in done)
-        if failed and not succeeded and since is not None and now - since >= DISABLE_AFTER:
-            self._stopped = True
-            await service.disable(tx, webhook_id, "failing")
+        return since is not None and self._clock() - since >= DISABLE_AFTER
+
+    async def _switch_off(self, tx: Work, reason: str) -> None:
+        self._stopped = True
+        webhook = await service.disable(tx, self.endpoint.id, reason)
+        if webhook is not None:
+            await tell_owners(tx, self.tenant, webhook)
 
     def _settled(self, attempted: Attempted) -> dict[str, object]:
         delivery, now = attempted.delivery, self._clock()
@@ -143,6 +150,14 @@ class Drain:
             "code": attempted.status,
             "now": now,
         }
+
+
+def _failed_last(done: list[Attempted]) -> int:
+    """How many failed since the last success."""
+    failed = 0
+    for each in done:
+        failed = 0 if each.is_success else failed + 1
+    return failed
 
 
 def _log(attempted: Attempted) -> dict[str, object]:

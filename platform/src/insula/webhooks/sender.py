@@ -179,6 +179,7 @@ class Sender:
         if not waiting:
             return None
         drain = Drain(
+            tenant,
             endpoint,
             self._poster,
             self._transaction(tenant),
