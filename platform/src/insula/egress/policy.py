@@ -6,6 +6,7 @@ different things in different releases of Python (CVE-2024-4032).
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
@@ -120,6 +121,7 @@ class Policy:
         return url
 
 
+@lru_cache(1024)  # webhooks call the same few again and again
 def _parse(text: str) -> URL:
     if len(text) > MAX_URL:
         raise AddressRefused(f"a URL has at most {MAX_URL} characters")
