@@ -77,6 +77,10 @@ PUBLIC_OPERATIONS = {
 }
 
 
+CHANGES_BY_ITSELF = ("/deliveries", "/events/consumers", "/jobs")
+"""Parts of paths whose answers change while a worker is at work."""
+
+
 class Neighbours:
     """Two tenants with the same modules, and what one of them can do to the other."""
 
@@ -170,9 +174,17 @@ def test_a_token_opens_no_other_tenant(neighbours: Neighbours, installation: Ins
 
 
 def test_identifiers_of_another_tenant_lead_nowhere(neighbours: Neighbours) -> None:
-    before = neighbours.reads(neighbours.ours)
+    before = _at_rest(neighbours.reads(neighbours.ours))
     assert neighbours.with_our_identifiers() == []
-    assert neighbours.reads(neighbours.ours) == before
+    assert _at_rest(neighbours.reads(neighbours.ours)) == before
+
+
+def _at_rest(answers: dict[str, str]) -> dict[str, str]:
+    return {
+        operation: text
+        for operation, text in answers.items()
+        if not any(part in operation for part in CHANGES_BY_ITSELF)
+    }
 
 
 def test_no_answer_names_what_is_another_tenants(neighbours: Neighbours) -> None:
