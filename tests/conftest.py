@@ -5,6 +5,7 @@ pytest_plugins = [
     "fixtures.installation",
     "fixtures.background",
     "fixtures.receiver",
+    "fixtures.collector",
     "fixtures.live",
     "fixtures.node",
     "fixtures.s3",

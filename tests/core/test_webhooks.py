@@ -1,7 +1,6 @@
 """Webhooks: what an admin sets up, and what a receiver gets."""
 
 import json
-import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from fixtures.background import WorkerProcess
 from fixtures.inside import inside
 from fixtures.installation import Installation, SignUp, TestTenant
-from fixtures.mail import MailServer, text_of
+from fixtures.npm import packages, run_node
 from fixtures.receiver import Received, Receiver
 from fixtures.waiting import eventually
 from insula.db import Statement
@@ -50,37 +49,27 @@ def finished(tenant: TestTenant, delivery: dict[str, Any], attempts: int = 1) ->
     return eventually(look)
 
 
-@pytest.fixture(scope="session")
-def npm_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The official library for JavaScript."""
-    folder = tmp_path_factory.mktemp("npm")
-    command = ["npm", "install", "--no-audit", "--no-fund", "--silent", "standardwebhooks@1.1.1"]
-    subprocess.run(command, cwd=folder, check=True, timeout=120, stdout=subprocess.DEVNULL)
-    return folder
-
-
 _VERIFY = """
-const { Webhook } = require("standardwebhooks");
-const { secret, body, headers } = JSON.parse(require("fs").readFileSync(0, "utf8"));
+import { Webhook } from "standardwebhooks";
+import { readFileSync } from "node:fs";
+const { secret, body, headers } = JSON.parse(readFileSync(process.argv[2], "utf8"));
 console.log(JSON.stringify(new Webhook(secret).verify(body, headers)));
 """
 
 
 def test_a_delivery_is_verified_by_the_official_libraries(
-    acme: TestTenant, receiver: Receiver, worker: WorkerProcess, npm_library: Path
+    acme: TestTenant, receiver: Receiver, worker: WorkerProcess, tmp_path: Path
 ) -> None:
     webhook = subscribe(acme, receiver.url)
     delivery = try_out(acme, webhook)
     (got,) = receiver.wait_for(1)
     assert Webhook(webhook["secret"]).verify(got.body, got.headers) == got.event
-    given = json.dumps(
-        {"secret": webhook["secret"], "body": got.body.decode(), "headers": got.headers}
+    given = tmp_path / "given.json"
+    given.write_text(
+        json.dumps({"secret": webhook["secret"], "body": got.body.decode(), "headers": got.headers})
     )
-    node = subprocess.run(
-        ["node", "-e", _VERIFY], cwd=npm_library, input=given, capture_output=True, text=True,
-        timeout=60, check=False,
-    )  # fmt: skip
-    assert (node.returncode, json.loads(node.stdout or "null")) == (0, got.event), node.stderr
+    verified = run_node(packages("standardwebhooks@1.1.1"), _VERIFY, str(given))
+    assert json.loads(verified) == got.event
     with pytest.raises(WebhookVerificationError):
         Webhook(webhook["secret"]).verify(got.body + b" ", got.headers)
     assert got.headers["webhook-id"] == got.event["id"] == delivery["event_id"]
@@ -203,7 +192,6 @@ def test_an_endpoint_that_is_gone_is_switched_off_at_once(
     acme: TestTenant,
     make_receiver: Callable[[], Receiver],
     worker: WorkerProcess,
-    mail_server: MailServer,
 ) -> None:
     gone, watching = make_receiver(), make_receiver()
     gone.answer = lambda _: (410, {}, b"")
@@ -214,9 +202,6 @@ def test_an_endpoint_that_is_gone_is_switched_off_at_once(
     seen = acme.http.get(path).json()
     assert (seen["status"], seen["disabled_because"]) == ("disabled", "gone")
     assert watching.wait_for(1)[0].event["data"]["reason"] == "gone"
-    (mail,) = mail_server.wait_for(acme.owner.email)
-    assert mail["Subject"].endswith("was switched off")
-    assert "gone for good (410)" in text_of(mail)
     for refused in (f"{path}/test", f"{path}/recover"):
         answer = acme.http.post(refused, json={"since": "2020-01-01T00:00:00Z"})
         assert answer.json()["type"].endswith("/webhook-disabled")
