@@ -36,6 +36,7 @@ PUBLIC_OPERATIONS = {
     "POST /graphql",
     "GET /api/v1/notes/shared/{token}",
     "GET /api/v1/notes/shared/{token}/attachments/{name}",
+    "GET /compat/languagetool/v2/languages",
     # the address is the secret, as it is for a shared note
     "GET /compat/todo-backend/{token}",
     "POST /compat/todo-backend/{token}",

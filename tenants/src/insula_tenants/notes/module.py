@@ -3,7 +3,7 @@
 from insula.module import Module
 from insula.search import SearchSource
 
-from insula_tenants.notes import cli, demo, tables
+from insula_tenants.notes import cli, compat, demo, tables
 from insula_tenants.notes.events import EVENTS
 from insula_tenants.notes.graphql import GRAPH
 from insula_tenants.notes.permissions import READ, SCOPES
@@ -19,7 +19,7 @@ MODULE = Module(
     scopes=SCOPES,
     events=EVENTS,
     channels=CHANNELS,
-    tables=(tables.Note, tables.NoteLink, tables.NoteRevision, tables.NoteShare),
+    tables=(tables.Note, tables.NoteLink, tables.NoteRevision, tables.NoteShare, tables.NoteWord),
     graphql=GRAPH,
     search=(
         SearchSource(
@@ -32,6 +32,7 @@ MODULE = Module(
             where=tables.Note.deleted_at.is_(None),
         ),
     ),
+    compat=(compat.ROUTER,),
     cli=(cli.import_notes, cli.export_notes),
     demo=demo.fill,
 )

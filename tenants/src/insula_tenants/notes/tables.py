@@ -5,7 +5,7 @@ from uuid import UUID
 
 from insula.db import TenantTable
 from insula.search import searchable
-from sqlalchemy import ForeignKey, Index, LargeBinary, func, text
+from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 
@@ -78,3 +78,16 @@ class NoteShare(TenantTable):
     created_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
+
+
+class NoteWord(TenantTable):
+    """A word that the grammar check takes for right: one user's, or everybody's."""
+
+    __tablename__ = "notes_words"
+    __table_args__ = (UniqueConstraint("owner_id", "folded", postgresql_nulls_not_distinct=True),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    word: Mapped[str]
+    folded: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -2,6 +2,7 @@
 
 from insula_tenants.notes.routes import (
     attachments,
+    grammar,
     history,
     links,
     notes,
@@ -20,4 +21,5 @@ ROUTES = (
     *shares.ROUTES,
     *vault.ROUTES,
     *attachments.ROUTES,
+    *grammar.ROUTES,
 )

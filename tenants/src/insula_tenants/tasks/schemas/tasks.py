@@ -38,7 +38,7 @@ class TaskCreate(Strict):
     assignee_ids: Assignees = msgspec.field(default_factory=list)
     zone: Zone | None = None
     """Where dates and times of the task are meant; the project's zone otherwise."""
-    due_date: Day | None = None
+    due_date: Annotated[Day | None, Meta(examples=["2026-05-01"])] = None
     due_time: Clock | None = None
     """Without one, the task is due for the whole day."""
     start_date: Day | None = None

@@ -11,6 +11,7 @@ from insula.db.ids import new_id
 from insula.events import emit
 from insula.http.problem import FieldError, InvalidInput
 from insula.jobs import Job, JobContext, cancel, enqueue
+from insula.mail import send_mail
 
 from insula_tenants.tasks import clock, durations
 from insula_tenants.tasks.errors import AlreadyDone, TooMany
@@ -38,7 +39,27 @@ async def run(context: JobContext, args: Remind) -> str:
         data = ReminderSent(args.reminder_id, due.task_id, due.project_id, due.user_id)
         where = (f"users/{due.user_id}",)
         await emit(tx, REMINDER_SENT, data, subject=f"tasks/{due.task_id}", channels=where)
+        await send_mail(
+            tx,
+            template="tasks.reminder",
+            to=due.email,
+            to_name=due.name,
+            context={
+                "name": due.name,
+                "title": due.title,
+                "project": due.project,
+                "due": _in_words(due),
+            },
+        )
     return "sent"
+
+
+def _in_words(due: queries.DueReminder) -> str:
+    """When it is due, on the clock of its zone; empty for a task without a date."""
+    if due.due_date is None:
+        return ""
+    at = "" if due.due_time is None else f" at {due.due_time:%H:%M} ({due.zone})"
+    return f"{due.due_date:%A, %Y-%m-%d}{at}"
 
 
 REMIND = Job(name="tasks.remind", args=Remind, run=run, summary="Remind somebody of a task")
