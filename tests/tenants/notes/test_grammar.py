@@ -42,7 +42,7 @@ title: teh title
 ---
 # The Roof
 
-Thsi is `teh code` and 😀😀 teh [teh link](http://example.com/teh).\r
+Thsi is `teh code` and 😀😀 teh roof with a [teh link](http://example.com/teh).\r
 
 ```python
 teh = recieve
