@@ -13,6 +13,7 @@ from fixtures.installation import SignUp, TestTenant
 from fixtures.npm import node_program, packages
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 CLIENT = """
 import { createClient } from "graphql-ws";
@@ -102,7 +103,7 @@ def test_who_may_not_watch_is_told_so(tenant: TestTenant, sign_up: SignUp) -> No
         with _asking(tenant, query, token) as client:
             assert client.next() == {"connected": True}
             said = client.next()
-            error = (said.get("error") or said.get("errors"))[0]
+            error = said["error"][0]
             assert error["extensions"]["type"].rpartition("/")[2] == kind
 
 
@@ -140,8 +141,8 @@ async def _talk(
     heard: list[Any] = []
     async with connect(
         url,
-        subprotocols=[subprotocol],
-        additional_headers=headers,  # type: ignore[list-item]
+        subprotocols=[Subprotocol(subprotocol)],
+        additional_headers=headers,
     ) as socket:
         try:
             for message in messages:
