@@ -16,7 +16,8 @@ from fixtures.waiting import eventually
 from tusclient.client import TusClient
 
 
-def _file(address: str) -> Any:
+def _file(address: str | None) -> Any:
+    assert address is not None
     return {"id": address.rpartition("/")[2]}
 
 
@@ -48,7 +49,7 @@ def test_that_client_goes_on_where_another_one_stopped(acme: TestTenant) -> None
     token = acme.owner.tokens["access_token"]
     client = TusClient(f"{acme.url}/api/v1/files/tus", {"Authorization": f"Bearer {token}"})
     first = client.uploader(file_stream=BytesIO(sent), chunk_size=200_000)
-    first.upload_chunk()
+    first.upload(stop_at=200_000)
     second = client.uploader(file_stream=BytesIO(sent), chunk_size=200_000, url=first.url)
     assert second.offset == 200_000
     second.upload()

@@ -6,11 +6,20 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from insula_bench import live, live_report, machine, provisioning, report, request_path, startup
+from insula_bench import (
+    file_transfer,
+    live,
+    live_report,
+    machine,
+    provisioning,
+    report,
+    request_path,
+    startup,
+)
 from insula_bench.installation import installed
 
 _RESULTS = Path(__file__).parent.parent / "RESULTS.md"
-_PARTS = ("requests", "provisioning", "start", "live")
+_PARTS = ("requests", "files", "provisioning", "start", "live")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,6 +65,8 @@ def _section(part: str, folder: Path, options: argparse.Namespace) -> str:
             return live_report.section(
                 live.measure(installation, rounds=options.live_rounds, watchers=options.watchers)
             )
+        if part == "files":
+            return report.files(file_transfer.measure(installation, rounds=options.rounds))
         turns = request_path.measure(installation, seconds=options.seconds, rounds=options.rounds)
         return report.requests(turns)
 

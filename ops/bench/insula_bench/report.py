@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
 from insula_bench.contest import PAGE
+from insula_bench.file_transfer import Transfer, Transfers
 from insula_bench.request_path import CONNECTIONS, Turn, Turns
 from insula_bench.timing import Times
 
@@ -42,6 +43,22 @@ the worker's own, user and system, a request: it is what hardly depends on who e
 
 Again: `python ops/bench/run.py --only requests`
 """
+_FILES = """## Files
+
+Uploads and downloads over one connection, one after the other, against a bare ASGI application on
+the same Granian that writes the body to a file as it comes and has the server send the file. Insula
+besides reserves quota, writes two rows in two durable transactions, hashes (SHA-256), looks at the
+type and syncs the file to the disk before it says that it has it; the bare server does none of
+that. *Of bare* compares rates: the ratio of the medians, and its range over the rounds.
+
+Again: `python ops/bench/run.py --only files`
+"""
+_TRANSFERS = {
+    "upload small": "upload, 100 KiB",
+    "download small": "download, 100 KiB",
+    "upload large": "upload, 64 MiB",
+    "download large": "download, 64 MiB",
+}
 _PROVISIONING = """## Provisioning
 
 One after the other, on durable PostgreSQL settings.
@@ -73,6 +90,24 @@ def requests(turns: Turns) -> str:
         head = ["", "requests/s", "Insula of it", "CPU µs", "Insula of it", "p50 ms", "p99 ms"]
         parts += [f"### {_OPERATIONS[operation]}\n", _table(head, rows)]
     return "\n".join([*parts, _targets(turns)])
+
+
+def files(transfers: Transfers) -> str:
+    rows = []
+    for name, by_server in transfers.items():
+        insula, bare = by_server["insula"], by_server["bare"]
+        ratio = _rate(insula) / _rate(bare)
+        ratios = [one.rate / other.rate for one, other in zip(insula, bare, strict=True)]
+        rates = [f"{_rate(those) / (1 << 20):,.0f}" for those in (insula, bare)]
+        rows.append(
+            [_TRANSFERS[name], *rates, f"**{ratio:.2f}** ({min(ratios):.2f}–{max(ratios):.2f})"]
+        )
+    head = ["", "Insula MiB/s", "bare MiB/s", "Insula of bare"]
+    return _FILES + "\n" + _table(head, rows)
+
+
+def _rate(turns: Sequence[Transfer]) -> float:
+    return median(turn.rate for turn in turns)
 
 
 def provisioning(times: Sequence[Times]) -> str:

@@ -1,5 +1,6 @@
 """Bodies as they arrive: counted, hashed, looked at, and never whole in memory."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -13,6 +14,8 @@ from insula.http.problem import BadRequest
 
 _BATCH = 1 << 20
 """Bytes that are handed on at once: a server gives them in pieces of a few kilobytes."""
+_QUICK = 1 << 16
+"""Bytes that are hashed sooner than they are handed to a thread."""
 
 
 def declared_length(request: Request[Any, Any, Any]) -> int | None:
@@ -92,7 +95,10 @@ class Received:
             if len(self.head) < HEAD:
                 self.head += chunk[: HEAD - len(self.head)]
                 self._inspect()
-            self.hashes.update(chunk)
+            if len(chunk) < _QUICK:
+                self.hashes.update(chunk)
+            else:  # a megabyte takes milliseconds, in which nobody else would be served
+                await asyncio.to_thread(self.hashes.update, chunk)
             yield chunk
 
     def _inspect(self) -> None:
