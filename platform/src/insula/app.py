@@ -45,6 +45,8 @@ from insula.identity.tickets import Tickets
 from insula.identity.tokens import AccessTokens
 from insula.mail.captured import CapturedMail, captured_in
 from insula.mail.page import dev_mail
+from insula.jobs.events import EVENTS as JOB_EVENTS
+from insula.jobs.routes import ROUTER as JOBS
 from insula.module import Module, discover
 from insula.realtime import socket as live_socket
 from insula.realtime.core_channels import CORE_CHANNELS
@@ -62,7 +64,7 @@ from insula.webhooks.routes import ROUTER as WEBHOOKS
 from insula.webhooks.service import Webhooks
 from insula.webhooks.signing import Secrets
 
-CORE_EVENTS = (REWOUND, ENDPOINT_DISABLED)
+CORE_EVENTS = (REWOUND, ENDPOINT_DISABLED, *JOB_EVENTS)
 """What the core itself emits; webhooks may ask for it."""
 
 
@@ -176,6 +178,7 @@ def _litestar(
         FILES,
         WEBHOOKS,
         GRAPHQL,
+        JOBS,
         *(router for module in modules.values() for router in module.routers),
         *_development(services["settings"]),
         documentation(tags, rights.scopes.values()),

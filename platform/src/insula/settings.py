@@ -109,6 +109,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trace_ratio: float = 0.01
     """Share of requests traced when the caller did not decide."""
 
+    job_concurrency: int = 10
+    """Jobs that a worker runs at the same time."""
+    job_tenant_limit: int = 5
+    """Jobs that one tenant has in hand at the same time, over all workers: the rest of the places
+    are the others'."""
+    job_lease_seconds: float = 30
+    """A worker that has not been heard of for so long has died, and its jobs are run again."""
+    job_drain_seconds: int = 25
+    """How long a worker that is to stop lets its jobs finish; then it gives them back."""
+    job_keep_days: int = 14
+    """Jobs that are over are kept for so long."""
+
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> "Settings":
         """Read the environment; ``overrides`` win.

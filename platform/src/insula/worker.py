@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any
 
@@ -12,8 +12,10 @@ from insula.db.listening import listen
 from insula.events import consumers
 from insula.events.consumers import Consumer
 from insula.events.following import Following
-from insula.events.relay import CHANNEL, DueJob, Relay
+from insula.events.relay import CHANNEL, Relay
 from insula.foundation import Foundation
+from insula.jobs import Cron, Job
+from insula.jobs.runner import JobRunner
 from insula.module import discover
 from insula.realtime.consumer import LiveEvents
 from insula.settings import Settings
@@ -24,6 +26,10 @@ from insula.webhooks.sender import Sender
 from insula.webhooks.signing import Secrets
 
 log = structlog.get_logger("insula.worker")
+
+CORE_JOBS: tuple[Job[Any], ...] = ()
+"""Jobs of the core services; modules bring theirs."""
+CORE_CRONS: tuple[Cron, ...] = ()
 
 
 async def work(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
@@ -49,11 +55,12 @@ async def work(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
 def _parts(foundation: Foundation, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
     """What runs side by side; each ends soon after ``stop`` is set."""
     settings = foundation.settings
+    runner = _runner(foundation)
     following = Following(foundation.tenants, _consumers(foundation), foundation.tracing)
     relay = Relay(
         foundation.catalogue,
         following,
-        _start_jobs,
+        runner.start_jobs,
         keep=timedelta(days=settings.event_days),
     )
     sender = Sender(
@@ -68,6 +75,7 @@ def _parts(foundation: Foundation, stop: asyncio.Event) -> list[Coroutine[Any, A
         relay.run(stop),
         sender.run(stop),
         listen(login_url(settings, PROVISIONER), wakes, stop),
+        runner.run(stop),
     ]
 
 
@@ -79,6 +87,10 @@ def _consumers(foundation: Foundation) -> list[Consumer]:
     ]
 
 
-async def _start_jobs(due: Sequence[DueJob]) -> None:
-    """Jobs join here."""
-    raise NotImplementedError(f"{len(due)} jobs")
+def _runner(foundation: Foundation) -> JobRunner:
+    modules = foundation.modules.values()
+    return JobRunner(
+        foundation,
+        [*CORE_JOBS, *(job for module in modules for job in module.jobs)],
+        [*CORE_CRONS, *(cron for module in modules for cron in module.crons)],
+    )

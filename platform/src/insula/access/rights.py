@@ -40,6 +40,8 @@ CORE_SCOPES: Final = (
     Scope("settings:write", "Change the tenant's settings"),
     Scope("events:read", "Read the log of what happened"),
     Scope("events:write", "Have consumers go through the log again"),
+    Scope("jobs:read", "See all jobs of the tenant", ("admin",)),
+    Scope("jobs:write", "Replay and cancel jobs", ("admin",)),
 )
 
 

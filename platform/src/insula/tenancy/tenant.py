@@ -5,7 +5,7 @@ from collections import OrderedDict
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import bindparam, func, literal_column, select
+from sqlalchemy import BigInteger, bindparam, func, literal_column, select
 
 from insula.db import Statement, Work
 from insula.db.wire import Prelude
@@ -115,6 +115,7 @@ class Directory:
         self._capacity = capacity
         self._tenants: OrderedDict[str, Tenant] = OrderedDict()
         self._ids: dict[str, str] = {}
+        self._numbers: dict[int, str] = {}
 
     def knows(self, slug: str) -> bool:
         """Whether a tenant of this slug was there lately."""
@@ -139,18 +140,33 @@ class Directory:
         record = await catalogue.find(BY_ID, id=UUID(tenant_id))
         return self._remember(record.slug if record else "", record)
 
+    async def by_number(self, number: int, catalogue: Work) -> Tenant | None:
+        if (slug := self._numbers.get(number)) is not None:
+            cached = self._tenants.get(slug)
+            if (
+                cached is not None
+                and cached.number == number
+                and time.monotonic() - cached.loaded < STALE_SECONDS
+            ):
+                return cached
+        record = await catalogue.find(BY_NUMBER, number=number)
+        return self._remember(record.slug if record else "", record)
+
     def forget(self, tenant: Tenant) -> None:
         self._tenants.pop(tenant.slug, None)
         self._ids.pop(tenant.key, None)
+        self._numbers.pop(tenant.number, None)
 
     def _remember(self, slug: str, record: TenantRecord | None) -> Tenant | None:
         if record is None:
             if (gone := self._tenants.pop(slug, None)) is not None:
                 self._ids.pop(gone.key, None)
+                self._numbers.pop(gone.number, None)
             return None
         tenant = Tenant(record)
         self._tenants[slug] = tenant
         self._ids[tenant.key] = slug
+        self._numbers[tenant.number] = slug
         if len(self._tenants) > self._capacity:
             self.forget(next(iter(self._tenants.values())))
         return tenant

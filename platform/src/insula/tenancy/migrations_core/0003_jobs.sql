@@ -10,6 +10,7 @@ CREATE TABLE jobs (
     total INTEGER DEFAULT '0' NOT NULL,
     note TEXT DEFAULT '' NOT NULL,
     attempt INTEGER DEFAULT '0' NOT NULL,
+    run UUID,
     due_at TIMESTAMP WITH TIME ZONE NOT NULL,
     traceparent TEXT DEFAULT '' NOT NULL,
     actor_id UUID,

@@ -1,0 +1,151 @@
+"""Whose turn it is: jobs that are due wait in PostgreSQL and are handed out fairly.
+
+A tenant has so many jobs in hand at most, and whoever has fewest comes first. Only as many are on
+their way through Redis as workers soon have hands for: a job that comes late to a long queue would
+wait for all of it, whoever it belongs to.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+import structlog
+from redis.exceptions import RedisError
+
+from insula.db import Database, Work
+from insula.db.ids import new_id
+from insula.jobs import metrics, turns
+from insula.jobs.saq_queue import TurnQueue
+from insula.jobs.turns import Turn
+from insula.jobs.types import Job
+from insula.settings import Settings
+from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+
+log = structlog.get_logger("insula.jobs")
+
+_MARGIN = timedelta(minutes=1)
+LOOK_SECONDS = 1.0
+"""How often it is looked for jobs that are due again; for new ones there is :meth:`wake`."""
+
+
+class Body(msgspec.Struct, frozen=True):
+    """What the outbox has of a job; a tenant's role wrote it, and so it may be anything."""
+
+    job_id: UUID
+    name: str
+    traceparent: str = ""
+    cancel: bool = False
+
+
+class Due(Protocol):
+    """A row of the outbox whose time has come."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def body(self) -> Any: ...
+
+
+class Dispatcher:
+    """Hands turns to SAQ."""
+
+    def __init__(
+        self,
+        catalogue: Database,
+        queue: TurnQueue,
+        jobs: Mapping[str, Job[Any]],
+        settings: Settings,
+    ) -> None:
+        self._catalogue = catalogue
+        self._queue = queue
+        self._jobs = jobs
+        self._settings = settings
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look at once: something is due, or a hand is free."""
+        self._woken.set()
+
+    async def accept(self, due: Sequence[Due]) -> None:
+        """Take over what the relay has; once this returns, the outbox may forget it. Twice is
+        once."""
+        async with self._catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
+            for row in due:
+                await _accept(tx, row)
+        self.wake()
+
+    async def run(self) -> None:
+        """Hand out turns until cancelled."""
+        while True:
+            self._woken.clear()
+            try:
+                await self.step()
+            except Exception as error:
+                log.warning("jobs cannot be handed out", exc_info=error)
+            try:
+                await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS)
+            except TimeoutError:
+                continue
+
+    async def step(self) -> int:
+        """Hand out what may be handed out now; how many turns that was."""
+        settings, names = self._settings, list(self._jobs)
+        seconds = settings.job_lease_seconds
+        async with self._catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
+            await tx.execute(turns.LOCK)
+            await tx.execute(turns.RECLAIM)
+            found = await tx.many(turns.RENEW, names=names, seconds=seconds)
+            found += await tx.many(
+                turns.HAND_OUT,
+                room=2 * settings.job_concurrency,
+                limit=settings.job_tenant_limit,
+                seconds=seconds,
+                names=names,
+            )
+            backlog = await tx.one(turns.COUNT)
+        metrics.WAITING.set(backlog.waiting)
+        metrics.LAG.set(backlog.lag)
+        await self._send(found)
+        return len(found)
+
+    async def _send(self, found: Sequence[Turn]) -> None:
+        for place, turn in enumerate(found):
+            timeout = self._jobs[turn.name].timeout + _MARGIN
+            try:
+                await self._queue.send(turn, timeout.total_seconds())
+            except (RedisError, OSError) as error:
+                log.warning("jobs wait for redis", error=str(error))
+                await self._take_back(found[place:])
+                return
+
+    async def _take_back(self, unsent: Sequence[Turn]) -> None:
+        async with self._catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
+            await tx.execute_many(
+                turns.TAKE_BACK,
+                [
+                    {"number": turn.tenant, "job": turn.job_id, "number_of_turn": turn.turn}
+                    for turn in unsent
+                ],
+            )
+
+
+async def _accept(tx: Work, row: Due) -> None:
+    try:
+        body = msgspec.convert(row.body, Body)
+    except msgspec.ValidationError as error:
+        log.warning("no job in the outbox", tenant=row.number, error=str(error))
+        return
+    if body.cancel:
+        await tx.execute(turns.CANCEL, number=row.number, job=body.job_id)
+        return
+    await tx.execute(
+        turns.ADD,
+        tenant=row.number,
+        job_id=body.job_id,
+        name=body.name,
+        traceparent=body.traceparent,
+        ticket=new_id(),
+    )

@@ -1,0 +1,93 @@
+"""SAQ as Insula uses it: what carries a turn to whichever worker has a hand free.
+
+Nothing that matters is in Redis. SAQ's own retries, schedules and heartbeats stay unused, since
+they'd be lost with it; what is used is its queue, its worker, and that it takes a key only once.
+"""
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+from saq.job import Job as SaqJob
+from saq.queue.redis import RedisQueue
+from saq.worker import Worker
+
+from insula.jobs.turns import Turn
+
+log = structlog.get_logger("insula.jobs")
+
+FUNCTION = "run"
+_POLL_SECONDS = 1.0
+"""A worker with nothing to do looks this often whether it is to stop."""
+_SWEEP_SECONDS = 30
+
+logging.getLogger("saq").setLevel(logging.WARNING)  # else two lines a job
+
+
+class TurnQueue(RedisQueue):
+    """Turns on their way; a Redis that is down is waited for."""
+
+    def __init__(self, url: str, name: str) -> None:
+        super().__init__(Redis.from_url(url), name=name)
+
+    async def send(self, turn: Turn, seconds: float) -> None:
+        """Put a turn on its way, unless it is already. After ``seconds`` in a worker's hand the
+        message is swept away: the worker has died with it.
+
+        Raises:
+            redis.exceptions.RedisError: Redis is down.
+        """
+        await self.enqueue(
+            SaqJob(
+                FUNCTION,
+                {"tenant": turn.tenant, "job": str(turn.job_id), "turn": turn.turn},
+                key=f"{turn.job_id}:{turn.turn}",
+                timeout=int(seconds),
+                retries=1,
+                ttl=-1,
+            )
+        )
+
+    async def dequeue(
+        self,
+        timeout: float = 0.0,  # noqa: ASYNC109 - SAQ's signature
+        poll_interval: float = 0.0,
+    ) -> SaqJob | None:
+        try:
+            return await super().dequeue(timeout, poll_interval)
+        except (RedisError, OSError) as error:
+            log.warning("jobs wait for redis", error=str(error))
+            await asyncio.sleep(_POLL_SECONDS)
+            return None
+
+
+class Hands(Worker[Any]):
+    """A SAQ worker that leaves signals to the process that it is a part of."""
+
+    def __init__(self, queue: TurnQueue, call: Any, *, concurrency: int, drain: int) -> None:
+        super().__init__(
+            queue,
+            [(FUNCTION, call)],
+            concurrency=concurrency,
+            dequeue_timeout=_POLL_SECONDS,
+            shutdown_grace_period_s=drain,
+            cancellation_hard_deadline_s=5.0,
+        )
+        self.SIGNALS = []
+
+    async def upkeep(self) -> list[asyncio.Task[None]]:
+        """Of what SAQ looks after, only messages whose worker has died are of interest."""
+        return [asyncio.create_task(self._sweep())]
+
+    async def _sweep(self) -> None:
+        while not self.event.is_set():
+            with contextlib.suppress(RedisError, OSError):  # dequeue says so already
+                await self.queue.sweep(lock=_SWEEP_SECONDS)
+            try:
+                await asyncio.wait_for(self.event.wait(), _SWEEP_SECONDS)
+            except TimeoutError:
+                continue
