@@ -43,10 +43,10 @@ from insula.identity.sessions import Sessions
 from insula.identity.throttle import LoginThrottle
 from insula.identity.tickets import Tickets
 from insula.identity.tokens import AccessTokens
-from insula.mail.captured import CapturedMail, captured_in
-from insula.mail.page import dev_mail
 from insula.jobs.events import EVENTS as JOB_EVENTS
 from insula.jobs.routes import ROUTER as JOBS
+from insula.mail.captured import CapturedMail, captured_in
+from insula.mail.page import dev_mail
 from insula.module import Module, discover
 from insula.realtime import socket as live_socket
 from insula.realtime.core_channels import CORE_CHANNELS

@@ -76,7 +76,7 @@ class Crons:
     async def run(self) -> None:
         """Look for crons that are due until cancelled."""
         await self._know()
-        while self._crons:
+        while True:
             try:
                 await self.step()
             except Exception as error:
@@ -85,6 +85,8 @@ class Crons:
 
     async def step(self) -> None:
         """Begin what is due and nobody is at."""
+        if not self._crons:
+            return
         async with self._catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
             await tx.execute(_BEAT, worker=self._worker, seconds=self._lease)
             names = list(self._crons)

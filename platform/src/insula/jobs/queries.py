@@ -157,4 +157,5 @@ REPLAY = Statement(
         note="",
     )
 )
-SPOOL = Statement(insert(OutboxRow).values(kind="job", **binds("body")))
+# inline: nothing is returned, since nothing may be read.
+SPOOL = Statement(insert(OutboxRow).inline().values(kind="job", **binds("body")))

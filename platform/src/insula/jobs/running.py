@@ -101,14 +101,15 @@ class Run:
         """What the job returns, as JSON can say it."""
 
         async def attempt() -> Any:
-            async with asyncio.timeout(job.timeout.total_seconds()) as limit:
-                args = msgspec.convert(claim.args, job.args)
-                try:
+            args = msgspec.convert(claim.args, job.args)
+            limit = asyncio.timeout(job.timeout.total_seconds())
+            try:
+                async with limit:
                     return msgspec.to_builtins(await job.run(context, args))
-                except TimeoutError:
-                    if not limit.expired():  # the job's own
-                        raise
-            raise TryAgain(f"It took longer than {job.timeout}.")
+            except TimeoutError as error:
+                if limit.expired():
+                    raise TryAgain(f"It took longer than {job.timeout}.") from error
+                raise
 
         if self._stopped:
             raise asyncio.CancelledError

@@ -17,7 +17,7 @@ Status = Annotated[
 ]
 
 
-class JobLine(msgspec.Struct, kw_only=True):
+class JobLine(msgspec.Struct):
     """A job, as a list shows it."""
 
     id: UUID
@@ -41,7 +41,7 @@ class JobLine(msgspec.Struct, kw_only=True):
     finished_at: datetime | None
 
 
-class Job(JobLine, kw_only=True):
+class Job(JobLine):
     """A job."""
 
     result: Any = None

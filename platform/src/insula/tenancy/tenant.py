@@ -5,7 +5,7 @@ from collections import OrderedDict
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import BigInteger, bindparam, func, literal_column, select
+from sqlalchemy import bindparam, func, literal_column, select
 
 from insula.db import Statement, Work
 from insula.db.wire import Prelude
