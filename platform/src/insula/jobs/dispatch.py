@@ -6,6 +6,7 @@ wait for all of it, whoever it belongs to.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
@@ -85,10 +86,10 @@ class Dispatcher:
                 await self.step()
             except Exception as error:
                 log.warning("jobs cannot be handed out", exc_info=error)
-            try:
-                await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS)
-            except TimeoutError:
-                continue
+            # Not wait_for: woken and cancelled in one turn of the loop, it forgets the latter.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._woken.wait()
 
     async def step(self) -> int:
         """Hand out what may be handed out now; how many turns that was."""

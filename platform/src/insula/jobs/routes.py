@@ -7,16 +7,14 @@ import asyncpg
 from litestar import Request, Router, get, post
 
 from insula.access import SIGNED_IN
-from insula.db import RowNotFound, Work
+from insula.db import Work
 from insula.http.exchange import Caller
 from insula.http.listing import Page
 from insula.http.problem import Problem
 from insula.jobs import events, queries
 from insula.jobs.schemas import Job, JobLine
+from insula.jobs.visible import READ, WRITE, get_visible_job
 from insula.telemetry.context import traceparent
-
-READ = "jobs:read"
-WRITE = "jobs:write"
 
 
 class JobOver(Problem):
@@ -47,14 +45,14 @@ async def list_jobs(request: Request[Any, Any, Any], tx: Work) -> Page[JobLine]:
 @get("/{job_id:uuid}", right=SIGNED_IN)
 async def get_job(job_id: UUID, tx: Work, caller: Caller) -> Job:
     """How far a job is, for whoever started it and for those who may see all."""
-    return await _visible(tx, job_id, caller, READ)
+    return await get_visible_job(tx, job_id, caller)
 
 
 @post("/{job_id:uuid}/cancel", right=SIGNED_IN, status_code=200, problems=(JobOver,))
 async def cancel_job(job_id: UUID, tx: Work, caller: Caller) -> Job:
     """Call a job off, as whoever started it or with the right to write. One that runs is stopped
     within seconds; what it has done by then stays."""
-    job = await _visible(tx, job_id, caller, WRITE)
+    job = await get_visible_job(tx, job_id, caller, WRITE)
     if not await tx.execute(queries.CANCEL, job=job_id):
         raise JobOver(f"It has {job.status} already.")
     await tx.execute(queries.SPOOL, body=_asked(job) | {"cancel": True})
@@ -69,8 +67,7 @@ async def replay_job(job_id: UUID, tx: Work) -> Job:
     """Have a dead letter tried again, with as many attempts as a new job."""
     job = await tx.one(queries.GET, job=job_id)
     try:
-        async with tx.savepoint():
-            again = await tx.execute(queries.REPLAY, job=job_id)
+        again = await tx.execute(queries.REPLAY, job=job_id)
     except asyncpg.UniqueViolationError as error:
         raise JobReplaced(f"A job of the key {job.key!r} waits.") from error
     if not again:
@@ -81,14 +78,6 @@ async def replay_job(job_id: UUID, tx: Work) -> Job:
 
 def _asked(job: Job) -> dict[str, Any]:
     return {"job_id": job.id, "name": job.name, "traceparent": traceparent.get()}
-
-
-async def _visible(tx: Work, job_id: UUID, caller: Caller, scope: str) -> Job:
-    """The job; another user's looks as if there were none."""
-    job = await tx.one(queries.GET, job=job_id)
-    if scope not in caller.scopes and job.actor_id != caller.user_id:
-        raise RowNotFound
-    return job
 
 
 def _change(job: Job) -> events.JobChanged:

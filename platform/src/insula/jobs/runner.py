@@ -119,17 +119,40 @@ class JobRunner:
             )
             if taken is None:  # called off, over, or another turn by now
                 return
-            tenant = await self._foundation.directory.by_number(number, tx)
+            tenant = await self._tenant(tx, number, taken.name)
             if tenant is None:
                 await tx.execute(turns.FORGET_TENANT, number=number)
                 return
         if tenant.status != "active":
             await self._postpone(number, job_id)
+        elif not self._is_on(tenant, taken.name):
+            await self._call_off(tenant, job_id, taken.ticket)
         elif taken.name not in self._jobs:  # a newer worker's: let that one have it
             await self._release(number, job_id, _soon(1))
         else:
             await self._run_job(tenant, job_id, taken)
         self._dispatcher.wake()
+
+    async def _tenant(self, tx: Work, number: int, name: str) -> Tenant | None:
+        """The tenant; read again if it looks as if the job were not to run: what is remembered of
+        it may be older than the job."""
+        directory = self._foundation.directory
+        tenant = await directory.by_number(number, tx)
+        if tenant is None or (tenant.status == "active" and self._is_on(tenant, name)):
+            return tenant
+        directory.forget(tenant)
+        return await directory.by_number(number, tx)
+
+    def _is_on(self, tenant: Tenant, name: str) -> bool:
+        """Whether the module that the job belongs to is on; the core always is."""
+        module = name.partition(".")[0]
+        return module not in self._foundation.modules or module in tenant.modules
+
+    async def _call_off(self, tenant: Tenant, job_id: UUID, ticket: UUID) -> None:
+        """The module has been switched off since."""
+        async with self._foundation.tenants.transaction(tenant.bucket, tenant.prelude) as tx:
+            await tx.execute(queries.CANCEL, job=job_id)
+        await self._drop(tenant.number, job_id, ticket)
 
     async def _run_job(self, tenant: Tenant, job_id: UUID, taken: Taken) -> None:
         foundation, place = self._foundation, (tenant.number, job_id)
@@ -148,7 +171,7 @@ class JobRunner:
             await self._release(*place, _soon(0 if stopping else _TROUBLE_SECONDS))
             raise
         finally:
-            del self._runs[place]
+            self._runs.pop(place, None)
         if due is None:
             await self._drop(*place, taken.ticket)
             await self._prune(tenant)

@@ -87,7 +87,6 @@ class Hands(Worker[Any]):
         while not self.event.is_set():
             with contextlib.suppress(RedisError, OSError):  # dequeue says so already
                 await self.queue.sweep(lock=_SWEEP_SECONDS)
-            try:
-                await asyncio.wait_for(self.event.wait(), _SWEEP_SECONDS)
-            except TimeoutError:
-                continue
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_SWEEP_SECONDS):
+                    await self.event.wait()

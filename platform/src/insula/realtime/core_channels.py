@@ -6,6 +6,9 @@ from uuid import UUID
 from insula.db import Work
 from insula.http.exchange import Caller
 from insula.http.problem import Forbidden, NotFound, Unauthenticated
+from insula.jobs.queries import GET as GET_JOB
+from insula.jobs.schemas import Job
+from insula.jobs.visible import get_visible_job
 from insula.realtime.publisher import EVENTS
 from insula.realtime.types import Channel
 
@@ -24,9 +27,21 @@ async def _who_may_read_events(tx: Work, caller: Caller | None) -> None:
         raise Forbidden("This needs the scope 'events:read'.")
 
 
+async def _who_may_see_the_job(tx: Work, caller: Caller | None, job_id: UUID) -> None:
+    if caller is None:
+        raise Unauthenticated
+    await get_visible_job(tx, job_id, caller)
+
+
+async def _job(tx: Work, caller: Caller | None, job_id: UUID) -> Job:
+    return await tx.one(GET_JOB, job=job_id)
+
+
 CORE_CHANNELS: Final = (
     Channel(pattern="users/{user_id:uuid}", authorize=_only_oneself),
     Channel(pattern=EVENTS, authorize=_who_may_read_events),
+    Channel(pattern="jobs/{job_id:uuid}", authorize=_who_may_see_the_job, snapshot=_job),
 )
 """``users/<id>``: what is for one user alone, such as reminders. ``events``: every event of the
-tenant, as ``GET /api/v1/events`` has them."""
+tenant, as ``GET /api/v1/events`` has them. ``jobs/<id>``: how far a job is, for whoever started it
+and for those who may see all."""
