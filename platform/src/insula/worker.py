@@ -13,9 +13,12 @@ from insula.events import consumers
 from insula.events.consumers import Consumer
 from insula.events.following import Following
 from insula.events.relay import CHANNEL, Relay
+from insula.files.jobs import CRONS as FILE_CRONS
+from insula.files.jobs import JOBS as FILE_JOBS
 from insula.foundation import Foundation
 from insula.jobs import Cron, Job
 from insula.jobs.runner import JobRunner
+from insula.mail.sending import SEND as SEND_MAIL
 from insula.module import discover
 from insula.realtime.consumer import LiveEvents
 from insula.settings import Settings
@@ -27,9 +30,9 @@ from insula.webhooks.signing import Secrets
 
 log = structlog.get_logger("insula.worker")
 
-CORE_JOBS: tuple[Job[Any], ...] = ()
+CORE_JOBS: tuple[Job[Any], ...] = (*FILE_JOBS, SEND_MAIL)
 """Jobs of the core services; modules bring theirs."""
-CORE_CRONS: tuple[Cron, ...] = ()
+CORE_CRONS: tuple[Cron, ...] = FILE_CRONS
 
 
 async def work(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:
