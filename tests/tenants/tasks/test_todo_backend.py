@@ -82,7 +82,8 @@ def test_orders_are_the_clients(client: Client) -> None:
 
 
 def test_faults_are_told_and_cross_the_origin(client: Client) -> None:
-    for body in ({}, {"title": ""}, {"title": 3}, {"title": "x", "order": 10**17}, []):
+    faults: tuple[Any, ...] = ({}, {"title": ""}, {"title": 3}, {"title": "x", "order": 10**17}, [])
+    for body in faults:
         assert client.call("POST", client.root, body).status_code == 400
     preflight = client.http.options(
         client.root, headers={**ORIGIN, "Access-Control-Request-Method": "PATCH"}
