@@ -4,7 +4,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
+from fixtures.background import WorkerProcess
 from fixtures.installation import SignUp, TestTenant
+from fixtures.live import live
+from fixtures.mail import MailServer, text_of
 from insula_tenants.tasks.durations import DurationRefused, before, parse
 
 PATH = "/api/v1/tasks"
@@ -112,3 +115,31 @@ def test_reminders_are_ones_own(tenant: TestTenant) -> None:
     assert tenant.http.post(f"{one}/snooze", json={"minutes": 5}).json()["fires_at"] > soon
     assert tenant.http.delete(one).status_code == 204
     assert _fires(tenant, path) == []
+
+
+async def test_a_reminder_comes_by_mail_and_live_once_and_not_for_what_is_done(
+    worker: WorkerProcess, mail_server: MailServer, sign_up: SignUp
+) -> None:
+    tenant = sign_up("tasks")
+    me = tenant.http.get("/api/v1/me").json()["user"]
+    path = _make(tenant, title="Water *the* tomatoes", due_date="2099-05-01")
+    done = _make(tenant, title="Never heard of")
+    async with live(tenant) as client:
+        await client.subscribe(f"users/{me['id']}")
+        soon = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
+        later = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
+        _remind(tenant, done, at=soon)
+        tenant.http.post(f"{done}/complete")
+        reminder = _remind(tenant, path, at=later)
+        event = await client.until("tasks.reminder.sent")
+        assert event["data"]["id"] == reminder["id"]
+        assert event["subject"] == path.replace("/api/v1/tasks/", "tasks/")
+    (mail,) = mail_server.wait_for(me["email"])
+    assert mail["subject"] == "Water *the* tomatoes"
+    assert "Friday, 2099-05-01" in text_of(mail)
+    (kept,) = tenant.http.get(f"{path}/reminders").json()
+    assert kept["sent_at"] is not None
+    (quiet,) = tenant.http.get(f"{done}/reminders").json()
+    assert quiet["sent_at"] is None
+    again = tenant.http.post(f"{path}/reminders/{kept['id']}/snooze", json={"minutes": 60})
+    assert again.json()["sent_at"] is None
