@@ -23,6 +23,7 @@ from insula.files.jobs import remove_bytes
 from insula.files.schemas import File, Removed, Stored
 from insula.files.tables import AttachmentRow, FileRow
 from insula.http.listing import Listing
+from insula.i18n import say
 
 MAX_ATTACHMENTS = 200
 """Of one thing."""
@@ -100,7 +101,9 @@ async def require_room(tx: Work, module: str, thing_id: UUID) -> None:
         TooManyAttachments: the thing has as many as it may have.
     """
     if await tx.one(_COUNT, module=module, thing_id=thing_id) >= MAX_ATTACHMENTS:
-        raise TooManyAttachments(f"A thing may have {MAX_ATTACHMENTS}.")
+        raise TooManyAttachments(
+            say("A thing may have {max_attachments}.", max_attachments=MAX_ATTACHMENTS)
+        )
 
 
 async def attach(tx: Work, module: str, thing_id: UUID, file_id: UUID) -> None:

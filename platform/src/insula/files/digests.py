@@ -8,6 +8,7 @@ from typing import Any
 
 from insula.files.errors import DigestMismatch
 from insula.http.problem import BadRequest
+from insula.i18n import say
 
 _ALGORITHMS = {"sha-256": "sha256", "sha-512": "sha512"}
 _MEMBER = re.compile(r"\s*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):\s*")
@@ -41,7 +42,7 @@ class Hashes:
         """
         for name, digest in self._expected:
             if self._hashes[name].digest() != digest:
-                raise DigestMismatch(f"The {name} of what arrived is another one.")
+                raise DigestMismatch(say("The {name} of what arrived is another one.", name=name))
         return self._sha256.digest()
 
 
@@ -67,7 +68,7 @@ def decode_base64(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise BadRequest(f"{text[:40]!r} is not base64.") from error
+        raise BadRequest(say("'{text}' is not base64.", text=text[:40])) from error
 
 
 def digest_field(sha256: bytes) -> str:

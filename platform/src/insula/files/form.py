@@ -7,6 +7,7 @@ from typing import Any
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
 from insula.http.problem import BadRequest, UnsupportedMediaType
+from insula.i18n import say
 
 MAX_FILES = 100
 _FIELD_LIMIT = 1 << 40
@@ -53,7 +54,7 @@ class Form:
             for event in self._parser.parse(b""):
                 yield event
         except MultipartError as error:
-            raise BadRequest(f"The form cannot be read: {error}") from error
+            raise BadRequest(say("The form cannot be read: {error}", error=error)) from error
 
     async def files(self) -> AsyncIterator[FormFile]:
         """The files.

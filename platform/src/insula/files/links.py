@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from insula.files.errors import LinkRefused
+from insula.i18n import say
 from insula.keys import derive
 
 _MAC = 32
@@ -62,7 +63,7 @@ class Links:
             raise LinkRefused
         ticket = msgspec.msgpack.decode(content, type=Ticket)
         if ticket.use != use:
-            raise LinkRefused(f"This link is for {ticket.use.upper()}.")
+            raise LinkRefused(say("This link is for {use}.", use=ticket.use.upper()))
         if ticket.expires_at <= datetime.now(UTC):
             raise LinkRefused("This link has expired.")
         return ticket

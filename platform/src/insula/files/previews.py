@@ -13,6 +13,7 @@ from insula.files.errors import NotAnImage
 from insula.files.preview_process import REFUSED, TYPES
 from insula.files.schemas import Stored
 from insula.http.problem import Unavailable
+from insula.i18n import say
 from insula.settings import Settings
 from insula.tenancy.tenant import Tenant
 
@@ -55,7 +56,7 @@ class Previews:
             Unavailable: too many are being made.
         """
         if stored.media_type not in TYPES:
-            raise NotAnImage(f"It is {stored.media_type}.")
+            raise NotAnImage(say("It is {media_type}.", media_type=stored.media_type))
         side = next(each for each in SIZES if each >= size)
         key = key_of(tenant.number, stored.id, f"preview-{side}.{form}")
         kept = await self._blobs.find(key)

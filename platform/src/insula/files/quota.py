@@ -6,6 +6,7 @@ from insula.db import Work
 from insula.files import queries
 from insula.files.errors import QuotaExceeded
 from insula.files.schemas import Usage
+from insula.i18n import say
 
 
 class Quota(msgspec.Struct, frozen=True):
@@ -26,7 +27,9 @@ class Quota(msgspec.Struct, frozen=True):
         if await tx.find(queries.RESERVE, more=size, default_quota=self.default) is None:
             usage = await self.usage(tx)
             room = max(0, usage.quota - usage.bytes)
-            raise QuotaExceeded(f"{size:,} bytes are wanted, and {room:,} are left.")
+            raise QuotaExceeded(
+                say("{size} bytes are wanted, and {room} are left.", size=size, room=room)
+            )
 
     async def lock(self, tx: Work) -> None:
         """Keep others from reserving until the transaction ends."""

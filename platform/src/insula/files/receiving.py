@@ -11,6 +11,7 @@ from insula.files.errors import BodyIncomplete, FileRefused, FileTooLarge
 from insula.files.sniffing import HEAD, INSPECTIONS
 from insula.http.exchange import exchange_of
 from insula.http.problem import BadRequest
+from insula.i18n import say
 
 _BATCH = 1 << 20
 """Bytes that are handed on at once: a server gives them in pieces of a few kilobytes."""
@@ -59,7 +60,7 @@ async def body_of(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
     if waiting:
         yield b"".join(waiting)
     if more or (expected is not None and received < expected):
-        raise BodyIncomplete(f"{received} bytes arrived.")
+        raise BodyIncomplete(say("{received} bytes arrived.", received=received))
 
 
 class Received:
@@ -89,7 +90,7 @@ class Received:
         async for chunk in self._chunks:
             self.size += len(chunk)
             if self.size > self._limit:
-                raise FileTooLarge(f"A file may have {self._limit:,} bytes here.")
+                raise FileTooLarge(say("A file may have {limit} bytes here.", limit=self._limit))
             if self._grow is not None:
                 await self._grow(self.size)
             if len(self.head) < HEAD:

@@ -32,6 +32,7 @@ from insula.files.schemas import Incoming, Upload
 from insula.files.service import Files
 from insula.files.sniffing import media_type_of
 from insula.files.upload_queries import Part, Standing
+from insula.i18n import say
 from insula.tenancy.tenant import Tenant
 
 
@@ -148,7 +149,9 @@ class Appending:
         start = self._held[-1].start + self._held[-1].size if self._held else self.offset
         end = start + len(content)
         if end > self._standing.size:
-            raise FileTooLarge(f"The upload was to have {self._standing.size:,} bytes.")
+            raise FileTooLarge(
+                say("The upload was to have {size} bytes.", size=self._standing.size)
+            )
         if content:
             part = Part(start, len(content), f"part-{start}-{self._writer}")
             await self._files.blobs.write_bytes(self._key(part.blob), content)
@@ -242,7 +245,7 @@ async def take_over(files: Files, tenant: Tenant, upload_id: UUID, offset: int) 
         if standing is None:
             upload = await find(tx, upload_id)
             raise OffsetConflict(
-                f"The upload stands at {upload.offset}.",
+                say("The upload stands at {offset}.", offset=upload.offset),
                 headers={"Upload-Offset": str(upload.offset)},
             )
     return Appending(files, tenant, standing, writer)

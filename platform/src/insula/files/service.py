@@ -28,6 +28,7 @@ from insula.files.quota import Quota
 from insula.files.receiving import Received
 from insula.files.schemas import File, Incoming, Stored
 from insula.files.sniffing import BINARY, media_type_of
+from insula.i18n import say
 from insula.settings import Settings
 from insula.tenancy.tenant import Tenant
 
@@ -132,7 +133,7 @@ class Files:
             QuotaExceeded, FileTooLarge, FileRefused, DigestMismatch, BodyIncomplete: see there.
         """
         if incoming.length is not None and incoming.length > incoming.limit:
-            raise FileTooLarge(f"A file may have {incoming.limit:,} bytes here.")
+            raise FileTooLarge(say("A file may have {limit} bytes here.", limit=incoming.limit))
         reservation = _Reservation(self, tenant, incoming)
         blob = f"content-{new_id()}"
         hashes = Hashes(*incoming.digests)  # refuses what cannot be read, so before all else

@@ -13,6 +13,7 @@ from insula.db import Statement, Work
 from insula.graphql.told import Told
 from insula.http.exchange import Caller, Exchange
 from insula.http.problem import Forbidden, Unauthenticated, Unavailable
+from insula.i18n import say
 from insula.tenancy.errors import ModuleDisabled
 from insula.tenancy.tenant import Tenant
 
@@ -120,7 +121,13 @@ class Context:
         """
         if right not in {PUBLIC, SIGNED_IN, *self._scopes}:
             role = self.caller.role
-            raise Forbidden(f"This needs the scope {right!r}, which {role} does not have.")
+            raise Forbidden(
+                say(
+                    "This needs the scope '{right}', which {role} does not have.",
+                    right=right,
+                    role=role,
+                )
+            )
         if right == SIGNED_IN and self.exchange.caller is None:
             raise Unauthenticated
         verdict = self.exchange.verdict

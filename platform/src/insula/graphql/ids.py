@@ -5,6 +5,7 @@ import binascii
 from uuid import UUID
 
 from insula.http.problem import FieldError, InvalidInput
+from insula.i18n import say
 
 
 def global_id(kind: str, key: UUID) -> str:
@@ -39,5 +40,11 @@ def key_of(text: str, kind: str) -> UUID:
     except ValueError:
         found, key = read_global_id(text)
     if found != kind:
-        raise InvalidInput(errors=(FieldError("/id", f"is the id of a {found}, not a {kind}"),))
+        raise InvalidInput(
+            errors=(
+                FieldError(
+                    "/id", say("is the id of a {found}, not a {kind}", found=found, kind=kind)
+                ),
+            )
+        )
     return key

@@ -31,6 +31,7 @@ from graphql import (
 
 from insula.graphql.errors import GraphqlTooComplex
 from insula.http.list_query import DEFAULT_LIMIT, MAX_LIMIT
+from insula.i18n import say
 
 MOST_TOKENS: Final = 4_000
 MOST_CHARACTERS: Final = 100_000
@@ -58,7 +59,12 @@ class Extent:
         self._fields = 0
         self._heights: dict[str, int] = {}
         if len(self._fragments) > MOST_FRAGMENTS:
-            raise GraphqlTooComplex(f"At most {MOST_FRAGMENTS} fragments can be defined.")
+            raise GraphqlTooComplex(
+                say(
+                    "At most {most_fragments} fragments can be defined.",
+                    most_fragments=MOST_FRAGMENTS,
+                )
+            )
         for definition in document.definitions:
             if isinstance(definition, FragmentDefinitionNode):
                 self._height_of(definition.name.value)
@@ -67,7 +73,9 @@ class Extent:
 
     def _check(self, height: int) -> None:
         if height > DEEPEST:
-            raise GraphqlTooComplex(f"Fields can be nested {DEEPEST} deep at most.")
+            raise GraphqlTooComplex(
+                say("Fields can be nested {deepest} deep at most.", deepest=DEEPEST)
+            )
 
     def _height(self, selections: SelectionSetNode | None, above: int) -> int:
         """How deep a selection goes; fragments that contain themselves are for validation to
@@ -82,9 +90,16 @@ class Extent:
         names = [_name(each) for each in selections.selections]
         self._fields += len(names)
         if self._fields > MOST_FIELDS:
-            raise GraphqlTooComplex(f"A document has at most {MOST_FIELDS} fields.")
+            raise GraphqlTooComplex(
+                say("A document has at most {most_fields} fields.", most_fields=MOST_FIELDS)
+            )
         if names and Counter(names).most_common(1)[0][1] > MOST_ALIKE:
-            raise GraphqlTooComplex(f"The same field can be selected {MOST_ALIKE} times at most.")
+            raise GraphqlTooComplex(
+                say(
+                    "The same field can be selected {most_alike} times at most.",
+                    most_alike=MOST_ALIKE,
+                )
+            )
 
     def _of(self, selection: Any, above: int) -> int:
         if isinstance(selection, FragmentSpreadNode):
@@ -133,7 +148,11 @@ class Cost:
         """
         if (cost := self.of(operation)) > MOST_COST:
             raise GraphqlTooComplex(
-                f"This costs {cost:,} points of at most {MOST_COST:,}: ask for smaller pages."
+                say(
+                    "This costs {cost} points of at most {most_cost}: ask for smaller pages.",
+                    cost=cost,
+                    most_cost=MOST_COST,
+                )
             )
 
     def _selection(

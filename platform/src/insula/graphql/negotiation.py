@@ -3,6 +3,7 @@
 from typing import Final
 
 from insula.http.problem import NotAcceptable
+from insula.i18n import say
 
 JSON: Final = "application/json"
 RESPONSE: Final = "application/graphql-response+json"
@@ -24,7 +25,7 @@ def choose(accept: str) -> str:
     if best:
         return best
     if accept.strip():
-        raise NotAcceptable(f"Here is {RESPONSE} and {JSON}.")
+        raise NotAcceptable(say("Here is {response} and {json}.", response=RESPONSE, json=JSON))
     return JSON
 
 

@@ -8,6 +8,7 @@ import msgspec
 from insula.graphql.errors import PersistedQueryNotFound
 from insula.http.problem import BadRequest
 from insula.http.redis_line import RedisDown, RedisLine
+from insula.i18n import say
 
 _SECONDS: Final = 86_400
 _LONGEST: Final = 20_000
@@ -67,7 +68,7 @@ def _read(asked: Any) -> str:
     try:
         found = msgspec.convert(asked, Hash)
     except msgspec.ValidationError as error:
-        raise BadRequest(f"persistedQuery: {error}") from error
+        raise BadRequest(say("persistedQuery: {error}", error=error)) from error
     if found.version != 1 or len(found.sha256_hash) != 64:
         raise BadRequest("persistedQuery must have version 1 and a SHA-256 hash.")
     return found.sha256_hash.lower()

@@ -12,6 +12,7 @@ from insula.graphql.negotiation import RESPONSE, choose
 from insula.graphql.service import Content, GraphqlRequest, GraphService
 from insula.http.exchange import Exchange
 from insula.http.problem import BadRequest, NotAcceptable
+from insula.i18n import say
 
 _encode = msgspec.json.Encoder().encode
 Text = Annotated[str | None, QueryParameter(description="The document.", name="query")]
@@ -74,7 +75,7 @@ def _object(name: str, text: str | None) -> dict[str, Any] | None:
     try:
         return msgspec.json.decode(text, type=dict[str, Any] | None)
     except (msgspec.DecodeError, UnicodeEncodeError) as error:
-        raise BadRequest(f"{name} must be a JSON object.") from error
+        raise BadRequest(say("{name} must be a JSON object.", name=name)) from error
 
 
 ROUTER = Router(path="/", route_handlers=[graphql_query, graphql], tags=["GraphQL"])

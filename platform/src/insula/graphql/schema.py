@@ -30,6 +30,7 @@ from insula.graphql.limits import MOST_CHARACTERS, MOST_TOKENS, Cost, Extent
 from insula.graphql.structs import NodeSpec
 from insula.graphql.types import Graph
 from insula.http.problem import Problem
+from insula.i18n import say
 
 _MOST_KEPT: Final = 500
 _MOST_ERRORS: Final = 20
@@ -91,7 +92,12 @@ class GraphSchema(strawberry.Schema):
 
     def _read(self, text: str) -> Prepared:
         if len(text) > MOST_CHARACTERS:
-            too_long = GraphqlTooComplex(f"At most {MOST_CHARACTERS:,} characters are read.")
+            too_long = GraphqlTooComplex(
+                say(
+                    "At most {most_characters} characters are read.",
+                    most_characters=MOST_CHARACTERS,
+                )
+            )
             return Prepared(None, [], too_long)
         try:
             document = parse(

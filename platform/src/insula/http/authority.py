@@ -8,6 +8,7 @@ from insula.access import PUBLIC, SIGNED_IN, Rights
 from insula.http.exchange import Exchange, exchange_of
 from insula.http.options import answer_options
 from insula.http.problem import Forbidden, Unauthenticated, Unavailable
+from insula.i18n import say
 from insula.tenancy.errors import ModuleDisabled, TenantRequired
 
 
@@ -45,14 +46,22 @@ class Authority:
         if module is not None and (
             exchange.tenant is None or module not in exchange.tenant.modules
         ):
-            raise ModuleDisabled(f"{module} is off: PUT /api/v1/modules/{module} switches it on.")
+            raise ModuleDisabled(
+                say("{module} is off: PUT /api/v1/modules/{module} switches it on.", module=module)
+            )
 
     def _check_right(self, exchange: Exchange, right: str) -> None:
         caller = exchange.caller
         if caller is None:
             raise Unauthenticated
         if right != SIGNED_IN and right not in caller.scopes:
-            raise Forbidden(f"This needs the scope {right!r}, which {caller.role} does not have.")
+            raise Forbidden(
+                say(
+                    "This needs the scope '{right}', which {role} does not have.",
+                    right=right,
+                    role=caller.role,
+                )
+            )
         verdict = exchange.verdict
         if right in self._rights.privileged and verdict is not None and verdict.down:
             raise Unavailable("Revocations cannot be checked right now, so this right is closed.")

@@ -14,6 +14,7 @@ from insula.http.problem import (
     InvalidInput,
     RequestTimeout,
 )
+from insula.i18n import say
 
 MAX_DEPTH = 64
 _GRACE = 15.0
@@ -84,7 +85,7 @@ def paced(receive: Receive) -> Receive:
 
 
 def too_large(limit: int) -> ContentTooLarge:
-    return ContentTooLarge(f"This route takes at most {limit} bytes.")
+    return ContentTooLarge(say("This route takes at most {limit} bytes.", limit=limit))
 
 
 def check_json(body: bytes) -> None:
@@ -95,7 +96,9 @@ def check_json(body: bytes) -> None:
         InvalidInput: a string contains U+0000.
     """
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
-        raise BadRequest(f"JSON may be nested at most {MAX_DEPTH} levels deep.")
+        raise BadRequest(
+            say("JSON may be nested at most {max_depth} levels deep.", max_depth=MAX_DEPTH)
+        )
     if not body.isascii():
         _check_utf8(body)
     if b"\\u0000" in body and _NUL_ESCAPE.search(body):
@@ -107,7 +110,9 @@ def _check_utf8(body: bytes) -> None:
     try:
         body.decode()
     except UnicodeDecodeError as error:
-        raise BadRequest(f"JSON is UTF-8 (RFC 8259); byte {error.start} is not.") from error
+        raise BadRequest(
+            say("JSON is UTF-8 (RFC 8259); byte {start} is not.", start=error.start)
+        ) from error
 
 
 # A string that is never closed ends with the body: were it no match, every quote in it would be

@@ -8,6 +8,7 @@ from litestar.params import HeaderParameter
 
 from insula.http.problem import PreconditionFailed, PreconditionRequired
 from insula.http.reply import Reply
+from insula.i18n import say
 
 T = TypeVar("T")
 
@@ -51,7 +52,8 @@ def require_match(header: str | None, version: int, *, required: bool = False) -
     wanted = [part.strip() for part in header.split(",")]
     if "*" not in wanted and etag_of(version) not in wanted:
         raise PreconditionFailed(
-            f"The current version is {etag_of(version)}.", headers={"ETag": etag_of(version)}
+            say("The current version is {version}.", version=etag_of(version)),
+            headers={"ETag": etag_of(version)},
         )
 
 

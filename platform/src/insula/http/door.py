@@ -20,6 +20,7 @@ from insula.http.problem import (
     WrongTenant,
 )
 from insula.http.redis_line import RedisDown, RedisLine
+from insula.i18n import say
 from insula.identity.revocations import Revocations
 from insula.identity.tickets import Tickets
 from insula.identity.tokens import AccessTokens, Claims, TokenRejected
@@ -165,14 +166,16 @@ class Door:
         scheme, _, token = header.partition(b" ")
         schemes = exchange.dialect.schemes if exchange.dialect is not None else _SCHEMES
         if scheme.decode("latin-1").lower() not in schemes or not token:
-            raise Unauthenticated(f"Authorization must be '{schemes[0].title()} <access token>'.")
+            raise Unauthenticated(
+                say("Authorization must be '{schemes} <access token>'.", schemes=schemes[0].title())
+            )
         return self._verify(token.strip())
 
     def _verify(self, token: bytes) -> Claims:
         try:
             return self._tokens.verify(token)
         except TokenRejected as error:
-            raise TokenExpired(f"The access token is {error}.") from error
+            raise TokenExpired(say("The access token is {error}.", error=error)) from error
 
     async def _resolve(self, exchange: Exchange, claims: Claims | None) -> Tenant | None:
         """Host first, then header, then token; a token of another tenant opens nothing."""
@@ -220,7 +223,9 @@ class Door:
         if not verdict.allowed:
             metrics.LIMITED.labels(policy.name).inc()
             wait = str(max(1, int(-(-verdict.retry // 1))))
-            raise TooManyRequests(f"Try again in {wait} s.", headers={"Retry-After": wait})
+            raise TooManyRequests(
+                say("Try again in {wait} s.", wait=wait), headers={"Retry-After": wait}
+            )
 
     async def _refresh(self, exchange: Exchange, tenant: Tenant, verdict: Verdict) -> Tenant:
         """Read a tenant again that has changed since it was cached."""

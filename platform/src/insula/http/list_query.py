@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import InstrumentedAttribute
 
 from insula.http.problem import FieldError, InvalidInput
+from insula.i18n import say
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
@@ -144,7 +145,9 @@ class ListQuery:
         )
         sort = plain.get("sort", self.default)
         if sort.removeprefix("-") not in self.sort:
-            errors.append(FieldError("?sort", f"must be one of {', '.join(self.sort)}"))
+            errors.append(
+                FieldError("?sort", say("must be one of {sort}", sort=", ".join(self.sort)))
+            )
             sort = self.default
         if (query := plain.get("q", "")) and not self.has_search:
             errors.append(FieldError("?q", "this list has no full-text search"))
@@ -176,7 +179,12 @@ class ListQuery:
         names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
         if unknown := [name for name in names if name not in self.fields]:
             known = ", ".join(self.fields)
-            errors.append(FieldError("?fields", f"no {', '.join(unknown)}; there are {known}"))
+            errors.append(
+                FieldError(
+                    "?fields",
+                    say("no {unknown}; there are {known}", unknown=", ".join(unknown), known=known),
+                )
+            )
         return names
 
     def _read_cursor(self, text: str | None, sort: str, errors: list[FieldError]) -> Cursor | None:
@@ -186,7 +194,9 @@ class ListQuery:
         try:
             cursor = msgspec.msgpack.decode(unpack(text), type=Cursor)
             if cursor.sort != sort:
-                errors.append(FieldError("?cursor", f"was made with sort={cursor.sort}"))
+                errors.append(
+                    FieldError("?cursor", say("was made with sort={sort}", sort=cursor.sort))
+                )
                 return None
             value = msgspec.convert(cursor.value, kind, strict=False)
             if isinstance(value, str) and "\0" in value:
@@ -214,7 +224,9 @@ def _read_limit(text: str | None, errors: list[FieldError]) -> int:
         return DEFAULT_LIMIT
     if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_LIMIT:
         return int(text)
-    errors.append(FieldError("?limit", f"must be a number from 1 to {MAX_LIMIT}"))
+    errors.append(
+        FieldError("?limit", say("must be a number from 1 to {max_limit}", max_limit=MAX_LIMIT))
+    )
     return DEFAULT_LIMIT
 
 

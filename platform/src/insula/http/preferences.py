@@ -3,7 +3,7 @@
 from zoneinfo import available_timezones
 
 from insula.http.problem import FieldError, InvalidInput
-from insula.i18n import LANGUAGES, text
+from insula.i18n import LANGUAGES, say
 from insula.i18n.negotiation import lookup
 
 _ZONES = available_timezones()
@@ -17,7 +17,7 @@ def check_language(tag: str, pointer: str = "/locale") -> str:
     """
     found = lookup(tag)
     if found is None:
-        fault = text("must be one of {languages}", languages=", ".join(LANGUAGES))
+        fault = say("must be one of {languages}", languages=", ".join(LANGUAGES))
         raise InvalidInput(errors=(FieldError(pointer, fault),))
     return found
 
@@ -28,5 +28,5 @@ def check_time_zone(name: str, pointer: str = "/time_zone") -> None:
         InvalidInput: the IANA time zone database has no such name.
     """
     if name not in _ZONES:
-        fault = text("must be a name of the IANA time zone database, such as Europe/Berlin")
+        fault = say("must be a name of the IANA time zone database, such as Europe/Berlin")
         raise InvalidInput(errors=(FieldError(pointer, fault),))

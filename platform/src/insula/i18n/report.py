@@ -10,8 +10,14 @@ import msgspec
 from insula.http.problem import KINDS
 from insula.i18n.catalogues import LANGUAGES, SOURCE, language, packages
 
-_CALLS = {"text": 1, "texts": 2}
+_CALLS = {"say": 1, "say_count": 2}
 """Functions whose first arguments are templates."""
+
+
+_FOR_OPERATORS = ("cli", "cli.py", "tests")
+"""What speaks to operators, in English."""
+_UNMARKED = "f-string: "
+"""Ahead of what is put together before anybody can translate it."""
 
 
 class Message(msgspec.Struct, frozen=True, order=True):
@@ -41,8 +47,8 @@ class LanguageReport(msgspec.Struct, frozen=True):
 
 
 def messages() -> list[Message]:
-    """Everything that ``text`` and ``texts`` are called with in the platform and the installed
-    modules, and the title of every kind of problem."""
+    """Everything that ``say`` and ``say_count`` are called with in the platform and the installed
+    modules, and the title and details of every kind of problem."""
     found = {message for package in packages() for message in _in_package(package, package.name)}
     for kind in KINDS.values():
         found.add(Message(kind.title, "", kind.__qualname__))
@@ -52,6 +58,8 @@ def messages() -> list[Message]:
 def _in_package(folder: Traversable, where: str) -> Iterator[Message]:
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         path = f"{where}/{entry.name}"
+        if entry.name in _FOR_OPERATORS:
+            continue
         if entry.is_dir():
             yield from _in_package(entry, path)
         elif entry.name.endswith(".py"):
@@ -62,14 +70,27 @@ def _in_source(source: str, path: str) -> Iterator[Message]:
     for node in ast.walk(ast.parse(source)):
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
             continue
-        count = _CALLS.get(node.func.id, 0)
-        literals = [
-            argument.value
-            for argument in node.args[:count]
-            if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
-        ]
-        if count and len(literals) == count:
-            yield Message(literals[0], "".join(literals[1:]), f"{path}:{node.lineno}")
+        where = f"{path}:{node.lineno}"
+        if count := _CALLS.get(node.func.id, 0):
+            literals = [_literal(argument) for argument in node.args[:count]]
+            if None not in literals:
+                yield Message(literals[0] or "", "".join(map(str, literals[1:])), where)
+        elif node.func.id == "FieldError" or node.func.id in _kinds():
+            for argument in node.args[node.func.id == "FieldError" :][:1]:
+                if (said := _literal(argument)) is not None:
+                    yield Message(said, "", where)
+                elif isinstance(argument, ast.JoinedStr):
+                    yield Message(f"{_UNMARKED}{ast.unparse(argument)}", "", where)
+
+
+def _literal(node: ast.expr) -> str | None:
+    said = node.value if isinstance(node, ast.Constant) else None
+    return said if isinstance(said, str) and said else None
+
+
+def _kinds() -> frozenset[str]:
+    """Names of classes whose first argument a person reads."""
+    return frozenset(kind.__name__ for kind in KINDS.values())
 
 
 def report() -> LanguageReport:
@@ -94,6 +115,9 @@ def report() -> LanguageReport:
 
 
 def _gap(name: str, message: Message) -> Gap | None:
+    if message.template.startswith(_UNMARKED):
+        fault = "put together before it can be translated: use say()"
+        return Gap(name, message.template, message.where, fault)
     translations = language(name)
     if translations.find(message.template) is None:
         return Gap(name, message.template, message.where, "not translated")

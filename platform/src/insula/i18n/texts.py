@@ -25,13 +25,13 @@ class Text(str):
         return made
 
 
-def text(template: str, /, **values: Any) -> Text:
+def say(template: str, /, **values: Any) -> Text:
     """A sentence with values in braces. The template is a literal: it is looked up, and collected
     by `insula i18n report`."""
     return Text(template, values)
 
 
-def texts(one: str, many: str, /, n: int, **values: Any) -> Text:
-    """A sentence about ``n`` things: ``texts("{n} vote", "{n} votes", n=3)``. Other languages have
-    more forms than two; their translations have all of them."""
+def say_count(one: str, many: str, /, n: int, **values: Any) -> Text:
+    """A sentence about ``n`` things: ``say_count("{n} vote", "{n} votes", n=3)``. Other languages
+    have more forms than two; their translations have all of them."""
     return Text(one, {"n": n, **values}, many, n)

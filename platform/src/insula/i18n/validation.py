@@ -2,35 +2,35 @@
 
 import re
 
-from insula.i18n.texts import Text, text
+from insula.i18n.texts import Text, say
 
 # Each with a literal template, so that `insula i18n report` finds it.
 _MESSAGES: tuple[tuple[re.Pattern[str], Text], ...] = tuple(
     (re.compile(pattern), template)
     for pattern, template in (
-        (r"Expected `(?P<wanted>.+)`, got `(?P<got>.+)`", text("Expected `{wanted}`, got `{got}`")),
+        (r"Expected `(?P<wanted>.+)`, got `(?P<got>.+)`", say("Expected `{wanted}`, got `{got}`")),
         (
             r"Expected `(?P<wanted>.+)` of length (?P<sign>[<>=]+) (?P<length>\d+)",
-            text("Expected `{wanted}` of length {sign} {length}"),
+            say("Expected `{wanted}` of length {sign} {length}"),
         ),
         (
             r"Expected `(?P<wanted>.+)` (?P<sign>[<>=]+) (?P<bound>\S+)",
-            text("Expected `{wanted}` {sign} {bound}"),
+            say("Expected `{wanted}` {sign} {bound}"),
         ),
         (
             r"Expected `(?P<wanted>.+)` matching regex (?P<pattern>.+)",
-            text("Expected `{wanted}` matching {pattern}"),
+            say("Expected `{wanted}` matching {pattern}"),
         ),
-        (r"Object missing required field `(?P<field>.+)`", text("The field `{field}` is missing")),
+        (r"Object missing required field `(?P<field>.+)`", say("The field `{field}` is missing")),
         (
             r"Object contains unknown field `(?P<field>.+)`",
-            text("There is no field `{field}` here"),
+            say("There is no field `{field}` here"),
         ),
-        (r"Invalid enum value (?P<value>.+)", text("{value} is none of the possible values")),
-        (r"Invalid UUID", text("This is not a UUID")),
-        (r"Invalid RFC3339 encoded datetime", text("This is not a time as RFC 3339 writes it")),
-        (r"Invalid RFC3339 encoded date", text("This is not a date as RFC 3339 writes it")),
-        (r"Invalid decimal string", text("This is not a decimal number")),
+        (r"Invalid enum value (?P<value>.+)", say("{value} is none of the possible values")),
+        (r"Invalid UUID", say("This is not a UUID")),
+        (r"Invalid RFC3339 encoded datetime", say("This is not a time as RFC 3339 writes it")),
+        (r"Invalid RFC3339 encoded date", say("This is not a date as RFC 3339 writes it")),
+        (r"Invalid decimal string", say("This is not a decimal number")),
     )
 )
 

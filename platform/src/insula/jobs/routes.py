@@ -11,6 +11,7 @@ from insula.db import Work
 from insula.http.exchange import Caller
 from insula.http.listing import Page
 from insula.http.problem import Problem
+from insula.i18n import say
 from insula.jobs import events, queries
 from insula.jobs.schemas import Job, JobLine
 from insula.jobs.visible import READ, WRITE, get_visible_job
@@ -54,7 +55,7 @@ async def cancel_job(job_id: UUID, tx: Work, caller: Caller) -> Job:
     within seconds; what it has done by then stays."""
     job = await get_visible_job(tx, job_id, caller, WRITE)
     if not await tx.execute(queries.CANCEL, job=job_id):
-        raise JobOver(f"It has {job.status} already.")
+        raise JobOver(say("It has {status} already.", status=job.status))
     await tx.execute(queries.SPOOL, body=_asked(job) | {"cancel": True})
     cancelled = await tx.one(queries.GET, job=job_id)
     if job.actor_id is not None:
@@ -69,9 +70,9 @@ async def replay_job(job_id: UUID, tx: Work) -> Job:
     try:
         again = await tx.execute(queries.REPLAY, job=job_id)
     except asyncpg.UniqueViolationError as error:
-        raise JobReplaced(f"A job of the key {job.key!r} waits.") from error
+        raise JobReplaced(say("A job of the key '{key}' waits.", key=job.key)) from error
     if not again:
-        raise JobNotOver(f"It is {job.status}.")
+        raise JobNotOver(say("It is {status}.", status=job.status))
     await tx.execute(queries.SPOOL, body=_asked(job))
     return await tx.one(queries.GET, job=job_id)
 

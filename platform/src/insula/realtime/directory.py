@@ -7,6 +7,7 @@ from uuid import UUID
 
 from insula.db import Work
 from insula.http.exchange import Caller
+from insula.i18n import say
 from insula.realtime.errors import NoSuchChannel
 from insula.realtime.types import Channel
 from insula.tenancy.errors import ModuleDisabled
@@ -33,7 +34,7 @@ class Place:
             Exception: whatever the channel's own function raises.
         """
         if self.module is not None and self.module not in tenant.modules:
-            raise ModuleDisabled(f"{self.module} is off.")
+            raise ModuleDisabled(say("{module} is off.", module=self.module))
         await self.channel.authorize(tx, caller, **self.parts)
 
     async def snapshot(self, tx: Work, caller: Caller | None) -> Any:

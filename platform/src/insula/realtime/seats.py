@@ -2,6 +2,7 @@
 
 from insula.http.exchange import Exchange
 from insula.http.redis_line import RedisDown, RedisLine
+from insula.i18n import say
 from insula.realtime.errors import TooManyConnections
 from insula.realtime.log import SEAT, prefix_of
 
@@ -35,7 +36,9 @@ class Seats:
         if full:
             whose, limit = ("tenant", self._per_tenant), ("user", self._per_user)
             name, most = (whose, limit)[full - 1]
-            raise TooManyConnections(f"This {name} has {most} open already.")
+            raise TooManyConnections(
+                say("This {name} has {most} open already.", name=name, most=most)
+            )
 
     async def give_back(self, exchange: Exchange, connection: str) -> None:
         if exchange.tenant is None:

@@ -13,6 +13,7 @@ from insula.http.errors import to_problem
 from insula.http.exchange import Exchange
 from insula.http.problem import Problem, Unavailable
 from insula.http.redis_line import Address, RedisDown, RedisLine
+from insula.i18n import say
 from insula.realtime import metrics
 from insula.realtime.directory import Channels, Place
 from insula.realtime.errors import TooManyChannels
@@ -114,7 +115,9 @@ class Live:
         if name in session.subscriptions:
             self.unsubscribe(session, name)
         if len(session.subscriptions) >= self._channel_limit:
-            raise TooManyChannels(f"At most {self._channel_limit}.")
+            raise TooManyChannels(
+                say("At most {channel_limit}.", channel_limit=self._channel_limit)
+            )
         try:
             if not authorized:
                 await self.authorize(session.exchange, place)

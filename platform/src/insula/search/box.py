@@ -14,6 +14,7 @@ from insula.access import PUBLIC, SIGNED_IN
 from insula.db import Statement, Work
 from insula.http.exchange import Caller
 from insula.http.problem import FieldError, InvalidInput
+from insula.i18n import say
 from insula.module import Module
 from insula.search import question, union
 from insula.search.folding import fold
@@ -192,7 +193,9 @@ def _of_kinds(seen: list[Branch], kinds: tuple[str, ...]) -> list[Branch]:
         matching = [name for name in known if name == kind or name.partition(".")[0] == kind]
         if not matching:
             there = ", ".join(known) or "none"
-            raise InvalidInput(errors=(FieldError("?kind", f"no such kind; there are {there}"),))
+            raise InvalidInput(
+                errors=(FieldError("?kind", say("no such kind; there are {there}", there=there)),)
+            )
         found |= {name: known[name] for name in matching}
     return list(found.values()) if kinds else seen
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from sqlalchemy import BigInteger, bindparam, func, literal_column, select
 
 from insula.db import Statement, Work
+from insula.i18n import say
 from insula.tenancy import provisioning
 from insula.tenancy.errors import TenantNotFound
 from insula.tenancy.schemas import TenantLine
@@ -66,7 +67,7 @@ async def get_tenant(catalogue: Work, slug: str) -> Tenant:
     """
     record = await catalogue.find(BY_SLUG, slug=slug)
     if record is None:
-        raise TenantNotFound(f"No tenant is called {slug!r}.")
+        raise TenantNotFound(say("No tenant is called '{slug}'.", slug=slug))
     return Tenant(record)
 
 

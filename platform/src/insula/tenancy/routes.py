@@ -9,6 +9,7 @@ from insula.db import Database, Work
 from insula.http.exchange import Exchange
 from insula.http.preferences import check_language, check_time_zone
 from insula.http.redis_line import RedisLine
+from insula.i18n import say
 from insula.identity.routes import device_of
 from insula.identity.sessions import Sessions
 from insula.module import Module
@@ -113,7 +114,7 @@ async def update_settings(
 
 def _find(modules: Modules, name: str) -> Module:
     if name not in modules:
-        raise ModuleNotInstalled(f"There are {', '.join(modules) or 'none'}.")
+        raise ModuleNotInstalled(say("There are {modules}.", modules=", ".join(modules) or "none"))
     return modules[name]
 
 

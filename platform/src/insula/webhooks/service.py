@@ -14,6 +14,7 @@ from insula.events import Event, EventType, emit
 from insula.events.types import matches
 from insula.http.conditional import require_match
 from insula.http.problem import FieldError, NotFound
+from insula.i18n import say
 from insula.telemetry.context import traceparent
 from insula.tenancy.tenant import Tenant
 from insula.webhooks import queries
@@ -63,7 +64,9 @@ class Webhooks:
         await self._check_url(new.url)
         await tx.run_script(queries.LOCK_TABLE)
         if await tx.one(queries.COUNT) >= MAX_WEBHOOKS:
-            raise TooManyWebhooks(f"A tenant has at most {MAX_WEBHOOKS}.")
+            raise TooManyWebhooks(
+                say("A tenant has at most {max_webhooks}.", max_webhooks=MAX_WEBHOOKS)
+            )
         webhook_id = new_id()
         shown, sealed = self._secrets.make(webhook_id)
         made = await tx.one(
@@ -135,7 +138,7 @@ class Webhooks:
 
     def _check_events(self, patterns: list[str]) -> None:
         faults = tuple(
-            FieldError(f"/events/{place}", f"nothing is called {pattern}")
+            FieldError(f"/events/{place}", say("nothing is called {pattern}", pattern=pattern))
             for place, pattern in enumerate(patterns)
             if not any(matches([pattern], each.name) for each in self._events)
         )

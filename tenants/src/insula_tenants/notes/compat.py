@@ -9,6 +9,7 @@ from insula.db import Work
 from insula.http.body import too_large
 from insula.http.exchange import Caller
 from insula.http.problem import BadRequest, FieldError, InvalidInput, UnsupportedMediaType
+from insula.i18n import say
 from litestar import Request, Router, get, post
 from msgspec import Meta
 
@@ -51,7 +52,7 @@ async def check_form(request: Request[Any, Any, Any], tx: Work, caller: Caller) 
 async def _receive(request: Request[Any, Any, Any]) -> dict[str, list[str]]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != _FORM:
-        raise UnsupportedMediaType(f"Send {_FORM}.")
+        raise UnsupportedMediaType(say("Send {form}.", form=_FORM))
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -72,7 +73,9 @@ def _read(form: dict[str, list[str]]) -> Check:
     if text is None:
         raise InvalidInput(errors=(FieldError("/text", "is missing"),))
     if len(text) > TEXT_LIMIT:
-        raise InvalidInput(errors=(FieldError("/text", f"is longer than {TEXT_LIMIT}"),))
+        raise InvalidInput(
+            errors=(FieldError("/text", say("is longer than {text_limit}", text_limit=TEXT_LIMIT)),)
+        )
     return Check(
         text,
         given.get("language", "auto")[:40],

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from insula.http.problem import FieldError, InvalidInput
+from insula.i18n import say
 
 from insula_tenants.polls.ballots import option_texts
 from insula_tenants.polls.schemas import Poll
@@ -63,7 +64,7 @@ def _option_faults(given: dict[str, Any]) -> Iterator[FieldError]:
     kind, options = given["kind"], given["options"]
     if kind not in _WITH_OPTIONS:
         if options:
-            yield FieldError("/options", f"are not for polls of the kind {kind}")
+            yield FieldError("/options", say("are not for polls of the kind {kind}", kind=kind))
         return
     if len(options) < 2:
         yield FieldError("/options", "need to be two at least")

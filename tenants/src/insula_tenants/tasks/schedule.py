@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from insula.http.problem import FieldError, InvalidInput
+from insula.i18n import say
 
 from insula_tenants.tasks.clock import FIRST_DAY, LAST_DAY, ZoneUnknown, end_of, start_of, zone_of
 from insula_tenants.tasks.clock import local as local_time
@@ -84,9 +85,18 @@ def _faults(schedule: Schedule) -> list[FieldError]:
     for name in ("due", "start"):
         day: date | None = getattr(schedule, f"{name}_date")
         if day is not None and not FIRST_DAY <= day <= LAST_DAY:
-            found.append(FieldError(f"/{name}_date", f"must be from {FIRST_DAY} to {LAST_DAY}"))
+            found.append(
+                FieldError(
+                    f"/{name}_date",
+                    say(
+                        "must be from {first_day} to {last_day}",
+                        first_day=FIRST_DAY,
+                        last_day=LAST_DAY,
+                    ),
+                )
+            )
         if day is None and getattr(schedule, f"{name}_time") is not None:
-            found.append(FieldError(f"/{name}_time", f"needs {name}_date"))
+            found.append(FieldError(f"/{name}_time", say("needs {name}_date", name=name)))
     if schedule.repeat:
         found += _faults_of_rule(schedule)
     if not found and _begins_too_late(schedule):

@@ -6,6 +6,7 @@ from uuid import UUID
 from insula.db import Work
 from insula.http.exchange import Caller
 from insula.http.problem import Forbidden, Unauthenticated
+from insula.i18n import say
 from insula.realtime import Channel
 
 from insula_tenants.tasks.permissions import READ
@@ -19,7 +20,7 @@ async def may_watch(tx: Work, caller: Caller | None, project_id: UUID) -> None:
     if caller is None:
         raise Unauthenticated
     if READ not in caller.scopes:
-        raise Forbidden(f"This needs the scope {READ!r}.")
+        raise Forbidden(say("This needs the scope '{read}'.", read=READ))
     await reading(tx, project_id, caller.user_id)
 
 

@@ -37,6 +37,7 @@ from insula.http.conditional import versioned
 from insula.http.exchange import Caller
 from insula.http.listing import Page
 from insula.http.problem import Forbidden, PreconditionFailed
+from insula.i18n import say
 from insula.tenancy.tenant import Tenant
 
 Check = Callable[[Work, Caller, UUID], Awaitable[Any]]
@@ -157,7 +158,9 @@ def _attach(base: str, things: _Things, right: str) -> HTTPRouteHandler:
         files, so this needs the scope `files:write` as well."""
         thing_id = await things.writable(request, tx, caller)
         if FILES_WRITE not in caller.scopes:
-            raise Forbidden(f"This needs the scope {FILES_WRITE!r} as well.")
+            raise Forbidden(
+                say("This needs the scope '{files_write}' as well.", files_write=FILES_WRITE)
+            )
         await attachments.require_room(tx, things.module, thing_id)
         await tx.one(queries.LOCK, id=file_id)  # of those in the list: neither trash nor attached
         await attachments.attach(tx, things.module, thing_id, file_id)

@@ -28,6 +28,7 @@ from insula.http.exchange import Caller, Exchange
 from insula.http.listing import Page
 from insula.http.problem import BadRequest, UnsupportedMediaType
 from insula.http.reply import Reply
+from insula.i18n import say
 from insula.tenancy.tenant import Tenant
 
 VERSION = "1.0.0"
@@ -196,7 +197,7 @@ async def append_to_upload(
     """Send the next bytes of an upload. With the last one it is the file ``/api/v1/files/{id}``."""
     _speak(exchange, resumable)
     if exchange.header(b"content-type").lower() != _BODY:
-        raise UnsupportedMediaType(f"Send {_BODY}.")
+        raise UnsupportedMediaType(say("Send {body}.", body=_BODY))
     checksum = _checksum(upload_checksum)
     offset = _number("Upload-Offset", upload_offset)
     turn = await resuming.take_over(files, tenant, upload_id, offset)
@@ -239,7 +240,9 @@ def _read_metadata(header: str) -> dict[str, str]:
         try:
             text = base64.b64decode(value.strip(), validate=True).decode()
         except (binascii.Error, ValueError) as error:
-            raise BadRequest(f"Upload-Metadata: the value of {key[:64]!r} is no text.") from error
+            raise BadRequest(
+                say("Upload-Metadata: the value of '{key}' is no text.", key=key[:64])
+            ) from error
         if key in found or "\0" in text or len(key) > 64 or len(found) >= 32:
             raise BadRequest("Upload-Metadata: keys are distinct, values without U+0000.")
         found[key] = text
@@ -253,7 +256,7 @@ def _metadata_header(upload: Upload) -> str:
 
 def _number(header: str, text: str | None) -> int:
     if text is None or not (text.isascii() and text.isdigit()):
-        raise BadRequest(f"{header} must be a number of bytes.")
+        raise BadRequest(say("{header} must be a number of bytes.", header=header))
     return int(text)
 
 
@@ -266,7 +269,9 @@ def _checksum(header: str | None) -> Checksum | None:
         return None
     algorithm, _, digest = header.partition(" ")
     if algorithm not in _ALGORITHMS:
-        raise BadRequest(f"Upload-Checksum: {', '.join(_ALGORITHMS)} are known.")
+        raise BadRequest(
+            say("Upload-Checksum: {algorithms} are known.", algorithms=", ".join(_ALGORITHMS))
+        )
     hasher = hashlib.new(algorithm, usedforsecurity=False)
     return Checksum(hasher, decode_base64(digest.strip()))
 

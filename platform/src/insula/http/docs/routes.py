@@ -12,6 +12,7 @@ from insula.http.docs.page import DocsPage
 from insula.http.docs.problems import index_page, problem_page
 from insula.http.openapi import Tag, document
 from insula.http.problem import KINDS, NotFound
+from insula.i18n import say
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
@@ -81,7 +82,7 @@ def problem_types() -> Response[str]:
 def problem_type(slug: str) -> Response[str]:
     """One kind of problem."""
     if slug not in KINDS:
-        raise NotFound(f"There is no problem type {slug!r}.")
+        raise NotFound(say("There is no problem type '{slug}'.", slug=slug))
     return _html(problem_page(KINDS[slug]))
 
 

@@ -5,6 +5,7 @@ import msgspec
 from insula.db import Work
 from insula.http.exchange import Caller
 from insula.http.problem import FieldError, InvalidInput
+from insula.i18n import say
 
 from insula_tenants.notes.grammar import words
 from insula_tenants.notes.grammar.answers import CheckAnswer, answer
@@ -46,7 +47,9 @@ async def run(tx: Work, check: Check, caller: Caller) -> CheckAnswer:
     code = _ALIASES.get(check.language, check.language)
     if code not in LANGUAGES:
         known = ", ".join((*LANGUAGES, *_ALIASES))
-        raise InvalidInput(errors=(FieldError("/language", f"must be one of {known}"),))
+        raise InvalidInput(
+            errors=(FieldError("/language", say("must be one of {known}", known=known)),)
+        )
     name, dialect = LANGUAGES[code]
     known_words = await words.known_to(tx, caller.user_id)
     found = await checker().check(Request(check.text, int(dialect), check.markdown))

@@ -6,6 +6,7 @@ from uuid import UUID
 from insula.db import Work
 from insula.http.exchange import Caller
 from insula.http.problem import Conflict
+from insula.i18n import say
 
 from insula_tenants.polls.queries import polls, votes
 from insula_tenants.polls.schemas import TokenCounts, Tokens
@@ -26,7 +27,7 @@ async def issue(tx: Work, poll_id: UUID, count: int, caller: Caller) -> Tokens:
     if poll.voters != "token":
         raise Conflict("This poll asks for no voting tokens: see `voters`.")
     if (await tx.one(votes.COUNT_TOKENS, poll_id=poll_id)).issued + count > LIMIT:
-        raise Conflict(f"A poll has {LIMIT} tokens at most.")
+        raise Conflict(say("A poll has {limit} tokens at most.", limit=LIMIT))
     tokens = [secrets.token_urlsafe(15) for _ in range(count)]
     rows = [{"poll_id": poll_id, "digest": digest_of(token)} for token in tokens]
     await tx.execute_many(votes.INSERT_TOKEN, rows)

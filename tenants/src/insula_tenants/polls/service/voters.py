@@ -15,6 +15,7 @@ import msgspec
 from insula.db import Work
 from insula.http.exchange import Caller
 from insula.http.problem import Forbidden, Unauthenticated
+from insula.i18n import say
 from insula.keys import derive
 
 from insula_tenants.polls.errors import VotingTokenRefused
@@ -82,7 +83,13 @@ def _user(poll: Poll, visitor: Visitor) -> Voter:
     if caller is None:
         raise Unauthenticated("This poll is for users of the tenant.")
     if VOTE not in caller.scopes:
-        raise Forbidden(f"This needs the scope {VOTE!r}, which {caller.role} does not have.")
+        raise Forbidden(
+            say(
+                "This needs the scope '{vote}', which {role} does not have.",
+                vote=VOTE,
+                role=caller.role,
+            )
+        )
     key = _key(visitor.secret, poll, caller.user_id.bytes)
     return Voter(key, None if poll.anonymous else caller.user_id)
 

@@ -8,6 +8,7 @@ from insula.db import RowNotFound, Work
 from insula.db.ids import new_id
 from insula.events import emit
 from insula.http.problem import Conflict
+from insula.i18n import say
 
 from insula_tenants.polls import events
 from insula_tenants.polls.ballots import Ballot, counts_of, difference, read_ballot
@@ -31,7 +32,7 @@ async def enter(tx: Work, poll_id: UUID) -> Stored:
         raise RowNotFound
     if state != "open":
         at = f" It opens at {poll.opens_at}." if state == "scheduled" else ""
-        raise PollNotOpen(f"The poll is {state}.{at}")
+        raise PollNotOpen(say("The poll is {state}.{at}", state=state, at=at))
     return poll
 
 

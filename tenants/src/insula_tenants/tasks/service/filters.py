@@ -10,6 +10,7 @@ from insula.db import Work
 from insula.db.ids import new_id
 from insula.http.conditional import require_match
 from insula.http.problem import FieldError, InvalidInput
+from insula.i18n import say
 from msgspec import UNSET
 
 from insula_tenants.tasks import clock
@@ -26,7 +27,7 @@ _OF_REQUEST = frozenset({"cursor", "limit", "fields"})
 async def create(tx: Work, new: FilterCreate, user_id: UUID) -> Filter:
     _check(new.query, new.zone, user_id)
     if await tx.one(queries.COUNT_FILTERS, user_id=user_id) >= MOST:
-        raise TooMany(f"At most {MOST} filters of one user.")
+        raise TooMany(say("At most {most} filters of one user.", most=MOST))
     values = msgspec.structs.asdict(new)
     return await tx.one(queries.INSERT_FILTER, id=new_id(), owner_id=user_id, **values)
 
@@ -63,7 +64,10 @@ def _check(query: str, zone: str, user_id: UUID) -> None:
     try:
         LIST.read(spell_out(query, zone, user_id))
     except InvalidInput as error:
-        faults = (FieldError("/query", f"{f.pointer}: {f.detail}") for f in error.errors)
+        faults = (
+            FieldError("/query", say("{pointer}: {detail}", pointer=f.pointer, detail=f.detail))
+            for f in error.errors
+        )
         raise InvalidInput(errors=tuple(faults)) from error
 
 

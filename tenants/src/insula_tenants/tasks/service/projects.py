@@ -8,6 +8,7 @@ from insula.db.ids import new_id
 from insula.events import EventType, emit
 from insula.http.conditional import require_match
 from insula.http.problem import FieldError, InvalidInput
+from insula.i18n import say
 from msgspec import UNSET
 
 from insula_tenants.tasks import events
@@ -115,7 +116,9 @@ async def put_member(
     if role != "owner":
         await _require_other_owner(tx, project_id, member_id)
     if await tx.one(queries.COUNT_MEMBERS, project_id=project_id) >= MOST_MEMBERS:
-        raise TooMany(f"A project has at most {MOST_MEMBERS} members.")
+        raise TooMany(
+            say("A project has at most {most_members} members.", most_members=MOST_MEMBERS)
+        )
     await tx.execute(queries.PUT_MEMBER, project_id=project_id, user_id=member_id, role=role)
     await _tell_of_member(tx, events.MEMBER_PUT, project_id, member_id, user_id)
     return await tx.one(queries.GET_MEMBER, project_id=project_id, user_id=member_id)

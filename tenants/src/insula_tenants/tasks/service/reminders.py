@@ -10,6 +10,7 @@ from insula.db import RowNotFound, Work
 from insula.db.ids import new_id
 from insula.events import emit
 from insula.http.problem import FieldError, InvalidInput
+from insula.i18n import say
 from insula.jobs import Job, JobContext, cancel, enqueue
 from insula.mail import send_mail
 
@@ -83,7 +84,7 @@ async def create(tx: Work, task_id: UUID, new: ReminderCreate, user_id: UUID) ->
     fires_at = _checked(task, before, new.at)
     mine = await tx.many(queries.REMINDERS_OF_USER, task_id=task_id, user_id=user_id)
     if len(mine) >= MOST:
-        raise TooMany(f"At most {MOST} reminders of one task.")
+        raise TooMany(say("At most {most} reminders of one task.", most=MOST))
     reminder = await tx.one(
         queries.INSERT_REMINDER,
         id=new_id(),

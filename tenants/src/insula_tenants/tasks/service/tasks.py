@@ -8,6 +8,7 @@ from insula.db import RowNotFound, Work
 from insula.db.ids import new_id
 from insula.http.conditional import require_match
 from insula.http.problem import FieldError, InvalidInput
+from insula.i18n import say
 from msgspec import UNSET
 
 from insula_tenants.tasks import events, schedule
@@ -83,9 +84,11 @@ async def _place_below(
 async def require_room_below(tx: Work, parent_id: UUID, depth: int, *, height: int) -> None:
     """Whether something ``height`` levels high may go below the task."""
     if depth + 1 + height > DEEPEST:
-        raise TooDeep(f"At most {DEEPEST} levels lie below a task.")
+        raise TooDeep(say("At most {deepest} levels lie below a task.", deepest=DEEPEST))
     if await tx.one(places.COUNT_CHILDREN, id=parent_id) >= MOST_SUBTASKS:
-        raise TooMany(f"A task has at most {MOST_SUBTASKS} subtasks.")
+        raise TooMany(
+            say("A task has at most {most_subtasks} subtasks.", most_subtasks=MOST_SUBTASKS)
+        )
 
 
 async def require_assignable(tx: Work, project_id: UUID, user_ids: list[UUID]) -> None:
