@@ -4,12 +4,16 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
+from fixtures.graph import ask, data_of, problem_of
 from fixtures.inside import inside
 from fixtures.installation import Installation, SignUp, TestTenant, User
+from graphql import GraphQLError
 from insula.access import CORE_SCOPES, Rights
 from insula.db import Work
 from insula.graphql.context import Context, SharedWork
+from insula.graphql.errors import formatted
 from insula.graphql.service import GraphService
 from insula.http.exchange import Caller, Exchange
 
@@ -19,24 +23,21 @@ def tenant(sign_up: SignUp) -> TestTenant:
     return sign_up("notes")
 
 
+def _http(who: Any) -> httpx.Client:
+    client: httpx.Client = who.http if isinstance(who, TestTenant | User) else who
+    return client
+
+
 def _ask(who: Any, query: str, **variables: Any) -> dict[str, Any]:
-    """The whole answer to an operation."""
-    http = who.http if isinstance(who, TestTenant | User) else who
-    answer = http.post("/graphql", json={"query": query, "variables": variables})
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
+    return ask(_http(who), query, **variables)
 
 
 def _data(who: Any, query: str, **variables: Any) -> Any:
-    answer = _ask(who, query, **variables)
-    assert "errors" not in answer, answer
-    return answer["data"]
+    return data_of(_http(who), query, **variables)
 
 
 def _problem(who: Any, query: str, **variables: Any) -> str:
-    """The problem type of the first error."""
-    answer = _ask(who, query, **variables)
-    return str(answer["errors"][0]["extensions"]["type"]).rpartition("/")[2]
+    return problem_of(_http(who), query, **variables)
 
 
 CREATE = "mutation ($note: NoteCreateInput!) {createNote(note: $note) {id uuid revision title}}"
@@ -245,6 +246,18 @@ def test_tenants_see_their_own(sign_up: SignUp) -> None:
         assert _data(ours, "query ($id: ID!) {note(id: $id) {title}}", id=key) == {"note": None}
         change = 'mutation ($id: ID!) {updateNote(id: $id, changes: {title: "x"}) {id}}'
         assert _problem(ours, change, id=key) == "not-found"
+
+
+@pytest.mark.parametrize(
+    ("path", "cause"),
+    [(["notes"], ValueError("the secret")), (["notes"], None), (None, ValueError("the secret"))],
+)
+def test_what_nobody_foresaw_is_told_to_nobody(path: Any, cause: Exception | None) -> None:
+    error = GraphQLError("the secret", path=path, original_error=cause)
+    said = formatted(error, "trace")
+    assert said["message"] == "Something went wrong on our side"
+    assert said["extensions"]["code"] == "INTERNAL"
+    assert "secret" not in str(said)
 
 
 # Limits

@@ -19,7 +19,7 @@ A module's ``graphql.py``::
 """
 
 from insula.graphql.connection import Connection, connection
-from insula.graphql.context import Info
+from insula.graphql.context import Context, Info
 from insula.graphql.fields import field, subscription
 from insula.graphql.ids import key_of
 from insula.graphql.structs import Node, input_of, node, of_struct, read
@@ -27,6 +27,7 @@ from insula.graphql.types import Graph
 
 __all__ = [
     "Connection",
+    "Context",
     "Graph",
     "Info",
     "Node",

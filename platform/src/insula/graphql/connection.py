@@ -1,14 +1,15 @@
 """Connections (Relay's cursor specification) over the lists that REST has."""
 
 import re
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 import strawberry
 
-from insula.graphql.context import Info
+from insula.graphql.context import Context, Info
 from insula.graphql.fields import Guard
-from insula.http.list_query import DEFAULT_LIMIT, MAX_LIMIT
+from insula.http.list_query import DEFAULT_LIMIT, MAX_LIMIT, Wanted
 from insula.http.listing import Listing
 from insula.http.problem import FieldError, InvalidInput
 
@@ -50,11 +51,20 @@ class Filter:
     )
 
 
-def connection(listing: Listing[Any], node: Any, *, right: str, description: str = "") -> Any:
+def connection(
+    listing: Listing[Any],
+    node: Any,
+    *,
+    right: str,
+    params: Callable[[Context, Any], dict[str, Any]] = lambda context, root: {},
+    description: str = "",
+) -> Any:
     """A field that pages through a :class:`~insula.http.listing.Listing`, whose rows are given out
-    as nodes of a type."""
+    as nodes of a type. ``params`` fills the list's statement, from who asks and from the thing
+    whose field this is."""
 
     async def resolve(
+        root: strawberry.Parent[Any],
         info: Info,
         first: int | None = None,
         after: str | None = None,
@@ -65,7 +75,8 @@ def connection(listing: Listing[Any], node: Any, *, right: str, description: str
         filter: list[Filter] | None = None,
     ) -> Any:
         asked = _Asked(listing, first, after, last, before, sort or listing.default)
-        return await asked.answer(info, q, filter or [])
+        wanted = asked.wanted(q, filter or [])
+        return await asked.answer(info.context, wanted, params(info.context, root))
 
     resolve.__annotations__["return"] = Connection[node]
 
@@ -101,9 +112,11 @@ class _Asked:
     def _from_end(self) -> bool:
         return self._backwards and self._cursor is None
 
-    async def answer(self, info: Info, q: str | None, filters: list[Filter]) -> Any:
-        wanted = self._listing.read(urlencode(list(self._query(q, filters))))
-        page = await self._listing.fetch(info.context.tx, wanted)
+    def wanted(self, q: str | None, filters: list[Filter]) -> Wanted:
+        return self._listing.read(urlencode(list(self._query(q, filters))))
+
+    async def answer(self, context: Context, wanted: Wanted, params: dict[str, Any]) -> Any:
+        page = await self._listing.fetch(context.tx, wanted, **params)
         items = page.items[::-1] if self._from_end else page.items
         edges = [
             Edge(cursor=self._listing.cursor(item, self._sort, backwards=False), node=item)

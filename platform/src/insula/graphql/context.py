@@ -18,8 +18,9 @@ from insula.tenancy.errors import ModuleDisabled
 from insula.tenancy.tenant import Tenant
 
 T = TypeVar("T")
-Load = Callable[[Work, list[UUID]], Awaitable[Sequence[Any]]]
-"""Reads things by their ids, in any order; what is not there or not to be seen is left out."""
+Load = Callable[["Context", list[UUID]], Awaitable[Sequence[Any]]]
+"""Reads things by their ids, in any order; what is not there, or not to be seen by who asks, is
+left out."""
 
 _READS_AT_ONCE = 4
 """Statements of one request that run side by side: more would take others' connections."""
@@ -157,7 +158,7 @@ class Context:
 
     def _batch(self, load: Load) -> Callable[[list[UUID]], Awaitable[list[Any]]]:
         async def batch(keys: list[UUID]) -> list[Any]:
-            found = {row.id: row for row in await load(self.tx, keys)}
+            found = {row.id: row for row in await load(self, keys)}
             return [found.get(key) for key in keys]
 
         return batch

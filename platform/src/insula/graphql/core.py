@@ -8,9 +8,9 @@ from sqlalchemy import Uuid, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from insula.access import PUBLIC, SIGNED_IN
-from insula.db import Statement, Work
+from insula.db import Statement
 from insula.graphql.connection import connection
-from insula.graphql.context import Info
+from insula.graphql.context import Context, Info
 from insula.graphql.fields import field
 from insula.graphql.ids import read_global_id
 from insula.graphql.structs import Node, node, of_struct
@@ -28,9 +28,9 @@ _USERS_BY_ID = Statement(
 )
 
 
-async def load_users(tx: Work, ids: list[UUID]) -> list[schemas.User]:
+async def load_users(context: Context, ids: list[UUID]) -> list[schemas.User]:
     """For resolvers of authors and the like: ``info.context.load(load_users, author_id)``."""
-    return await tx.many(_USERS_BY_ID, ids=ids)
+    return await context.tx.many(_USERS_BY_ID, ids=ids)
 
 
 @node(schemas.User, load=load_users, right="users:read")

@@ -54,10 +54,10 @@ def formatted(error: GraphQLError, trace_id: str) -> dict[str, Any]:
     cause = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
-    if cause is None or isinstance(cause, GraphQLError):
+    if error.path is None and (cause is None or isinstance(cause, GraphQLError)):
         found["extensions"] = _said(GraphqlInvalid(), trace_id)
         return found
-    problem = to_problem(cause)
+    problem = to_problem(cause or error)
     found["message"] = problem.detail or problem.title
     found["extensions"] = _said(problem, trace_id)
     return found

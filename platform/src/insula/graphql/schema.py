@@ -18,6 +18,7 @@ from graphql import (
     subscribe,
     validate,
 )
+from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from strawberry.tools import merge_types
@@ -73,6 +74,7 @@ class GraphSchema(strawberry.Schema):
             _merged("Query", {name: graph.query for name, graph in graphs.items()}),
             _merged("Mutation", {name: graph.mutation for name, graph in graphs.items()}),
             _merged("Subscription", {name: each.subscription for name, each in graphs.items()}),
+            config=StrawberryConfig(default_resolver=_attribute),
             types=[cls for graph in graphs.values() for cls in graph.nodes],
         )
         self._kept: OrderedDict[str, Prepared] = OrderedDict()
@@ -163,6 +165,11 @@ class GraphSchema(strawberry.Schema):
             executor_class=self.execution_context_class,
         )
         return await found if hasattr(found, "__await__") else found
+
+
+def _attribute(source: Any, name: str) -> Any:
+    """A field of a struct, or of what a JSON column has of one."""
+    return source.get(name) if isinstance(source, dict) else getattr(source, name)
 
 
 def _merged(root: str, parts: Mapping[str, type | None]) -> Any:

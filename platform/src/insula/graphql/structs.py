@@ -43,11 +43,10 @@ class NodeSpec(msgspec.Struct, frozen=True):
 
 def of_struct(struct: type[msgspec.Struct]) -> Callable[[Class], Class]:
     """Make a class an object type with the struct's fields, besides those of its own. Resolvers
-    give out structs as they are."""
+    give out structs as they are, or what a JSON column has of them."""
 
     def decorate(cls: Class) -> Class:
         _annotate(cls, struct, leave=frozenset())
-        cls.is_type_of = _is_a((struct,))  # type: ignore[attr-defined]
         return strawberry.type(cls, description=_described(cls, struct))
 
     return decorate
@@ -129,7 +128,15 @@ def _described(cls: type, struct: type) -> str:
 
 @cache
 def _object_of(struct: type[msgspec.Struct]) -> type:
-    return of_struct(struct)(type(struct.__name__, (), {}))
+    name = f"{_prefix(struct)}{struct.__name__}"
+    return of_struct(struct)(type(name, (), {}))
+
+
+def _prefix(struct: type) -> str:
+    """Types that are made unasked are called after their package: many modules have an
+    ``Option``."""
+    package = struct.__module__.split(".")[1]
+    return "" if struct.__module__.startswith("insula.") else package.capitalize()
 
 
 @cache

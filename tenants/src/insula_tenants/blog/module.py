@@ -6,6 +6,7 @@ from insula.search import SearchSource
 
 from insula_tenants.blog import compat, tables
 from insula_tenants.blog.events import EVENTS
+from insula_tenants.blog.graphql import GRAPH
 from insula_tenants.blog.permissions import SCOPES
 from insula_tenants.blog.queries.articles import PUBLIC as PUBLISHED
 from insula_tenants.blog.routes import ROUTES
@@ -28,6 +29,7 @@ MODULE = Module(
         tables.BlogFollow,
         tables.BlogSettings,
     ),
+    graphql=GRAPH,
     search=(
         SearchSource(
             kind="blog.article",

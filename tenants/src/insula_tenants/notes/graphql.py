@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator
 from uuid import UUID
 
 import strawberry
-from insula.db import Work
 from insula.graphql import (
+    Context,
     Graph,
     Info,
     connection,
@@ -24,8 +24,8 @@ from insula_tenants.notes.events import subject_of
 from insula_tenants.notes.permissions import READ, WRITE
 
 
-async def load_notes(tx: Work, ids: list[UUID]) -> list[schemas.Note]:
-    return await tx.many(queries.GET_MANY, ids=ids)
+async def load_notes(context: Context, ids: list[UUID]) -> list[schemas.Note]:
+    return await context.tx.many(queries.GET_MANY, ids=ids)
 
 
 async def _author(root: strawberry.Parent[schemas.NoteLine], info: Info) -> User | None:

@@ -5,6 +5,7 @@ from insula.search import Only, SearchSource
 
 from insula_tenants.polls import demo, tables
 from insula_tenants.polls.events import EVENTS
+from insula_tenants.polls.graphql import GRAPH
 from insula_tenants.polls.permissions import READ, SCOPES, WRITE
 from insula_tenants.polls.routes import ROUTES
 from insula_tenants.polls.service.lifecycle import CLOSE, OPEN
@@ -31,6 +32,7 @@ MODULE = Module(
     listeners=(NOTICE,),
     jobs=(OPEN, CLOSE, TALLY, CONCLUDE),
     channels=CHANNELS,
+    graphql=GRAPH,
     search=(
         SearchSource(
             kind="polls.poll",

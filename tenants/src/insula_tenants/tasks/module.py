@@ -5,6 +5,7 @@ from insula.module import Module
 from insula_tenants.tasks import compat, demo, jobs, sockets, tables
 from insula_tenants.tasks.events import EVENTS
 from insula_tenants.tasks.finding import SEARCH
+from insula_tenants.tasks.graphql import GRAPH
 from insula_tenants.tasks.permissions import SCOPES
 from insula_tenants.tasks.routes import ROUTES
 
@@ -29,6 +30,7 @@ MODULE = Module(
     events=EVENTS,
     jobs=jobs.JOBS,
     channels=sockets.CHANNELS,
+    graphql=GRAPH,
     search=SEARCH,
     compat=(compat.ROUTER,),
     demo=demo.fill,

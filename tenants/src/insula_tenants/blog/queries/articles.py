@@ -166,6 +166,10 @@ UNPUBLISHED = Listing(
 
 _by_id = BlogArticle.id == bindparam("id")
 GET = Statement(select(*_WHOLE).where(_by_id), schemas.Article)
+GET_MANY = Statement(
+    select(*_WHOLE).where(BlogArticle.id == func.any(bindparam("ids", type_=ARRAY(Uuid)))),
+    schemas.Article,
+)
 GET_PUBLIC = Statement(select(*_WHOLE).where(_by_id, PUBLIC), schemas.Article)
 IS_PUBLIC = Statement(select(literal_column("true")).where(_by_id, PUBLIC), bool)
 LOCK = Statement(select(*_STORED).where(_by_id).with_for_update(), Stored)

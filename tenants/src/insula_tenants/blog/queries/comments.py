@@ -26,8 +26,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 
 from insula_tenants.blog import schemas
-from insula_tenants.blog.queries.articles import VIEWER, Source
-from insula_tenants.blog.tables import BlogAuthor, BlogComment
+from insula_tenants.blog.queries.articles import PUBLIC, VIEWER, Source
+from insula_tenants.blog.tables import BlogArticle, BlogAuthor, BlogComment
 
 
 class Stored(msgspec.Struct):
@@ -114,6 +114,16 @@ MODERATION = Listing(
     },
 )
 GET = Statement(select(*_WHOLE).where(BlogComment.id == bindparam("id")), schemas.Comment)
+GET_SHOWN = Statement(
+    select(*_WHOLE)
+    .join(BlogArticle, BlogArticle.id == BlogComment.article_id)
+    .where(
+        BlogComment.id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
+        BlogComment.status == "approved",
+        PUBLIC,
+    ),
+    schemas.Comment,
+)
 LOCK = Statement(
     select(*_STORED).where(BlogComment.id == bindparam("id")).with_for_update(), Stored
 )

@@ -4,7 +4,7 @@ from functools import cache
 
 from insula.db import Statement, binds
 from insula.http.listing import Listing
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import ARRAY, Uuid, bindparam, delete, func, insert, select, update
 
 from insula_tenants.polls import schemas
 from insula_tenants.polls.tables import Poll, PollTally, PollVoter
@@ -46,6 +46,9 @@ LIST = Listing(
     search=Poll.search,
 )  # fmt: skip
 GET = Statement(select(*_STORED).where(_THIS), Stored)
+GET_MANY = Statement(
+    select(*_STORED).where(Poll.id == func.any(bindparam("ids", type_=ARRAY(Uuid)))), Stored
+)
 ENTER = Statement(select(*_STORED).where(_THIS).with_for_update(read=True, key_share=True), Stored)
 """For who votes: nobody edits the poll until the vote is in. Voters do not wait for each other,
 and closing does not wait for them."""

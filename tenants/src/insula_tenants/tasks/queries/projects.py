@@ -94,6 +94,10 @@ LIST = Listing(
     },
 )
 GET = Statement(select(*COLUMNS).where(Project.id == bindparam("id"), seen()), ProjectLine)
+GET_MANY = Statement(
+    select(*COLUMNS).where(Project.id == func.any(bindparam("ids", type_=ARRAY(Uuid))), seen()),
+    ProjectLine,
+)
 INBOX = Statement(select(*COLUMNS).where(Project.inbox_of == bindparam("user_id")), ProjectLine)
 BY_TITLE = Statement(
     select(*COLUMNS)

@@ -95,6 +95,9 @@ OPEN_OF_PROJECT = Statement(
     TaskLine,
 )
 GET = Statement(_visible.where(Task.id == bindparam("id")), TaskLine)
+GET_MANY = Statement(
+    _visible.where(Task.id == func.any(bindparam("ids", type_=ARRAY(Uuid)))), TaskLine
+)
 _held = (
     select(*COLUMNS, Task.repeat_anchor, Project.visibility, Member.role)
     .join(Project, Project.id == Task.project_id)
