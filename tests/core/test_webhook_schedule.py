@@ -210,6 +210,9 @@ async def test_an_endpoint_that_is_down_gets_one_request_at_a_time(
     assert len(receiver.requests) == first
     await days.pass_to(days.now + timedelta(minutes=5, seconds=1))
     assert len(receiver.requests) == first + 1
+    days.acme.http.post(f"/api/v1/webhooks/{webhook}/test")
+    await days.send()  # what somebody waits for goes at once
+    assert receiver.said("type")[first + 1 :] == ["webhooks.test.sent"]
     receiver.answer = lambda _: (200, {}, b"")
     await days.pass_to(days.now + timedelta(days=1))
     assert {each["status"] for each in days.deliveries(webhook)} == {"delivered"}

@@ -51,7 +51,7 @@ class Egress:
         policy: Policy,
         *,
         connections: int = 1000,
-        connections_per_host: int = 32,
+        connections_per_host: int = 100,
         lookup: Lookup | None = None,
     ) -> None:
         self.policy = policy

@@ -34,7 +34,9 @@ log = structlog.get_logger("insula.webhooks")
 CHANNEL: Final = "insula_webhooks"
 """What PostgreSQL notifies of more to send."""
 TURNS: Final = 200
-TURNS_OF_TENANT: Final = 20
+TURNS_OF_TENANT: Final = 10
+"""With eight requests each, less than the connections that there may be to one host: a tenant whose
+receiver is slow leaves some to others who use the same service."""
 _LEASE: Final = timedelta(seconds=30)
 """So long after a worker died its turns go to others; while it lives it renews them."""
 _SUSPENDED: Final = timedelta(minutes=10)
