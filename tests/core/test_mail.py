@@ -1,5 +1,6 @@
 """Mail: rendered safely, sent once the transaction has committed, kept until somebody takes it."""
 
+import asyncio
 import secrets
 import socket
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from fixtures.background import WorkerProcess
 from fixtures.inside import inside
 from fixtures.installation import Installation, TestTenant, WebServer
 from fixtures.mail import MailServer, text_of
@@ -119,6 +121,40 @@ def test_plain_text_reads_well() -> None:
         "Title\n\nOne two here: https://x.example and https://y.example\n\n- a\n- b\n\n"
         "  1. c\n  2. d\n\nx = 1\n  y\n\nEnd\n"
     )
+
+
+async def test_a_mail_arrives_once_its_transaction_has_committed(
+    installation: Installation, acme: TestTenant, worker: WorkerProcess, mail_server: MailServer
+) -> None:
+    kept, dropped = somebody(), somebody()
+    async with inside(installation) as platform:
+        tenant = await platform.tenant(acme)
+
+        async def send(to: str, *, fail: bool) -> None:
+            async with platform.transaction(tenant) as tx:
+                await send_mail(
+                    tx,
+                    template="webhooks.disabled",
+                    to=to,
+                    to_name="Ada Lovelace",
+                    context=CONTEXT,
+                    unsubscribe="https://acme.example/no-more?t=1",
+                    reply_to="help@example.com",
+                )
+                assert not fail, "rolled back"
+
+        with pytest.raises(AssertionError, match="rolled back"):
+            await send(dropped, fail=True)
+        await send(kept, fail=False)
+    (mail,) = await asyncio.to_thread(mail_server.wait_for, kept)
+    assert mail["Subject"] == "A webhook of Acme was switched off"
+    assert (mail["To"], mail["From"]) == (f"Ada Lovelace <{kept}>", "Insula <insula@localhost>")
+    assert mail["List-Unsubscribe"] == "<https://acme.example/no-more?t=1>"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert (mail["Reply-To"], mail["Auto-Submitted"]) == ("help@example.com", "auto-generated")
+    assert "for 5 days" in text_of(mail)
+    assert "<strong>Acme</strong>" in text_of(mail, "html")
+    assert mail_server.to(dropped) == []
 
 
 async def test_what_the_server_refuses_for_now_is_tried_again(mail_server: MailServer) -> None:

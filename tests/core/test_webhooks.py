@@ -10,6 +10,7 @@ import pytest
 from fixtures.background import WorkerProcess
 from fixtures.inside import inside
 from fixtures.installation import Installation, SignUp, TestTenant
+from fixtures.mail import MailServer, text_of
 from fixtures.npm import packages, run_node
 from fixtures.receiver import Received, Receiver
 from fixtures.waiting import eventually
@@ -192,6 +193,7 @@ def test_an_endpoint_that_is_gone_is_switched_off_at_once(
     acme: TestTenant,
     make_receiver: Callable[[], Receiver],
     worker: WorkerProcess,
+    mail_server: MailServer,
 ) -> None:
     gone, watching = make_receiver(), make_receiver()
     gone.answer = lambda _: (410, {}, b"")
@@ -202,6 +204,9 @@ def test_an_endpoint_that_is_gone_is_switched_off_at_once(
     seen = acme.http.get(path).json()
     assert (seen["status"], seen["disabled_because"]) == ("disabled", "gone")
     assert watching.wait_for(1)[0].event["data"]["reason"] == "gone"
+    (mail,) = mail_server.wait_for(acme.owner.email)
+    assert mail["Subject"].endswith("was switched off")
+    assert "gone for good (410)" in text_of(mail)
     for refused in (f"{path}/test", f"{path}/recover"):
         answer = acme.http.post(refused, json={"since": "2020-01-01T00:00:00Z"})
         assert answer.json()["type"].endswith("/webhook-disabled")

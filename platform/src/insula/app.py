@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, Middleware
 
 from insula import health
 from insula.access import CORE_SCOPES, Rights
+from insula.events import EventType
 from insula.events.routes import REWOUND
 from insula.events.routes import ROUTER as EVENTS
 from insula.files.routes import ROUTER as FILES
@@ -64,7 +65,7 @@ from insula.webhooks.routes import ROUTER as WEBHOOKS
 from insula.webhooks.service import Webhooks
 from insula.webhooks.signing import Secrets
 
-CORE_EVENTS = (REWOUND, ENDPOINT_DISABLED, *JOB_EVENTS)
+CORE_EVENTS: tuple[EventType[Any], ...] = (REWOUND, ENDPOINT_DISABLED, *JOB_EVENTS)
 """What the core itself emits; webhooks may ask for it."""
 
 
@@ -106,7 +107,8 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         revocations=revocations,
     )
     live = Live(settings, redis, tenants, door, _channels(modules), drain)
-    kinds = [*CORE_EVENTS, *(kind for module in modules.values() for kind in module.events)]
+    kinds: list[EventType[Any]] = [*CORE_EVENTS]
+    kinds += (kind for module in modules.values() for kind in module.events)
     keeper = Keeper(
         live,
         recheck_seconds=settings.live_recheck_seconds,
