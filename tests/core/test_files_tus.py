@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from fixtures.files import APPEND, TUS, append, begin_tus, content, used
 from fixtures.installation import Installation, TestTenant
+from fixtures.node import Node
 from fixtures.waiting import eventually
 from tusclient.client import TusClient
 
@@ -186,3 +187,28 @@ def test_a_dropped_upload_leaves_nothing(acme: TestTenant, installation: Install
     assert append(acme, address, 400, b"x").status_code == 404
     assert used(acme) == 0
     assert not list(Path(folders).glob(f"*/{name}/*"))
+
+
+_UPLOAD = """
+const { Upload } = require('tus-js-client');
+const sent = Buffer.alloc(input.size, 'insula ');
+const upload = new Upload(sent, {
+  endpoint: input.url + '/api/v1/files/tus',
+  headers: { Authorization: 'Bearer ' + input.token },
+  metadata: { filename: 'from node.txt', filetype: 'text/plain' },
+  chunkSize: 400000,
+  uploadDataDuringCreation: true,
+  onSuccess: () => answer({ url: upload.url }),
+  onError: (error) => answer({ error: String(error) }),
+});
+upload.start();
+"""
+
+
+def test_the_client_that_browsers_use_uploads(acme: TestTenant, node: Node) -> None:
+    token = acme.owner.tokens["access_token"]
+    said = node(_UPLOAD, {"url": acme.url, "token": token, "size": 1_000_000})
+    assert "error" not in said, said
+    answer = content(acme, _file(said["url"]))
+    assert answer.content == (b"insula " * 142_858)[:1_000_000]
+    assert "from node.txt" in answer.headers["content-disposition"]
