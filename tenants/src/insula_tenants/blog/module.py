@@ -4,13 +4,14 @@ from insula.access import PUBLIC
 from insula.module import Module
 from insula.search import SearchSource
 
-from insula_tenants.blog import compat, tables
+from insula_tenants.blog import cli, compat, demo, tables
 from insula_tenants.blog.events import EVENTS
 from insula_tenants.blog.graphql import GRAPH
 from insula_tenants.blog.permissions import SCOPES
 from insula_tenants.blog.queries.articles import PUBLIC as PUBLISHED
 from insula_tenants.blog.routes import ROUTES
 from insula_tenants.blog.service.publishing import JOBS
+from insula_tenants.blog.sockets import CHANNELS
 
 MODULE = Module(
     name="blog",
@@ -44,5 +45,8 @@ MODULE = Module(
     ),
     events=EVENTS,
     jobs=JOBS,
+    channels=CHANNELS,
     compat=(compat.ROUTER,),
+    cli=(cli.import_blog, cli.export_blog),
+    demo=demo.fill,
 )

@@ -107,7 +107,7 @@ class ArticleUpdate(Strict):
     custom: Custom | UnsetType = UNSET
 
 
-class Article(msgspec.Struct, kw_only=False):
+class Article(msgspec.Struct):
     """An article. ``html`` is ``body`` rendered, safe to put into a page."""
 
     id: UUID

@@ -150,7 +150,8 @@ class Operations:
         media_type = _media_type(endpoint.handler, answer)
         if media_type != JSON and not media_type.endswith("+json"):
             text = media_type.startswith("text/")
-            return {media_type: {"schema": {"type": "string"}} if text else {}}
+            only: Schema = {"schema": {"type": "string"}} if text else {}
+            return dict.fromkeys(endpoint.produces or (media_type,), only)
         schema = self._schemas.of(answer)
         if endpoint.listing is not None:
             schema = self._page(answer, schema)

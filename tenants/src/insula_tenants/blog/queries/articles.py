@@ -57,6 +57,13 @@ class Source(msgspec.Struct):
     id: UUID
 
 
+class Exported(schemas.Article):
+    """An article as other blogs want to have it."""
+
+    source: str | None = None
+    slugs: list[str] = msgspec.field(default_factory=list)
+
+
 class Stored(msgspec.Struct):
     """An article as it is changed: locked."""
 
@@ -260,7 +267,18 @@ RECENT = Statement(
     .limit(literal_column("30")),
     schemas.Article,
 )
-EVERYTHING = Statement(select(*_WHOLE).order_by(BlogArticle.id), schemas.Article)
+_slugs = (
+    select(func.array_agg(BlogSlug.slug))
+    .where(BlogSlug.article_id == literal_column("blog_articles.id", Uuid()))
+    .scalar_subquery()
+)
+EVERYTHING = Statement(
+    select(*_WHOLE, BlogArticle.source, _slugs.label("slugs")).order_by(BlogArticle.id), Exported
+)
+KNOWN_IDS = Statement(
+    select(BlogArticle.id).where(BlogArticle.id == func.any(bindparam("ids", type_=ARRAY(Uuid)))),
+    UUID,
+)
 COUNT = Statement(select(func.count()).select_from(BlogArticle), int)
 
 # Slugs
@@ -276,12 +294,6 @@ KEEP_SLUG = Statement(
     insert(BlogSlug).values(**binds("slug", "article_id")),
 )
 OWN_SLUG = Statement(select(BlogSlug.article_id).where(BlogSlug.slug == bindparam("slug")), UUID)
-SLUGS_OF = Statement(
-    select(BlogSlug.slug)
-    .where(BlogSlug.article_id == bindparam("article_id"))
-    .order_by(BlogSlug.created_at, BlogSlug.slug),
-    str,
-)
 
 # Revisions
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from insula.db import Statement, binds
 from insula.http.listing import Listing
+from insula.identity.tables import UserRow
 from sqlalchemy import (
     Text,
     Uuid,
@@ -53,7 +54,6 @@ class Exported(msgspec.Struct):
     author: str | None
     email: str | None
     body: str
-    html: str
     status: schemas.CommentStatus
     created_at: datetime
 
@@ -186,4 +186,21 @@ FIND_SOURCES = Statement(
         BlogComment.source == func.any(bindparam("sources", type_=ARRAY(Text)))
     ),
     Source,
+)
+_above = aliased(BlogComment)
+EXPORTED = Statement(
+    select(
+        BlogComment.number,
+        _above.number.label("parent"),
+        func.coalesce(_author, BlogComment.guest).label("author"),
+        UserRow.email,
+        BlogComment.body,
+        BlogComment.status,
+        BlogComment.created_at,
+    )
+    .outerjoin(_above, _above.id == BlogComment.parent_id)
+    .outerjoin(UserRow, UserRow.id == BlogComment.author_id)
+    .where(BlogComment.article_id == bindparam("article_id"), BlogComment.status != "deleted")
+    .order_by(BlogComment.number),
+    Exported,
 )

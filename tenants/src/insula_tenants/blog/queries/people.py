@@ -37,6 +37,15 @@ class Known(msgspec.Struct):
     version: int
 
 
+class Exported(msgspec.Struct):
+    """An author as other blogs want to have it."""
+
+    user_id: UUID
+    username: str
+    name: str
+    email: str
+
+
 _MINE = (BlogAuthor.username, BlogAuthor.bio, BlogAuthor.image, BlogAuthor.version)
 _named = func.lower(BlogAuthor.username) == func.lower(bindparam("username"))
 
@@ -168,4 +177,11 @@ UPDATE_SETTINGS = Statement(
     .values(**binds(*_NAMES), version=BlogSettings.version + 1)
     .returning(*_SETTINGS),
     schemas.Settings,
+)
+EXPORTED = Statement(
+    select(BlogAuthor.user_id, BlogAuthor.username, UserRow.name, UserRow.email)
+    .join(UserRow, UserRow.id == BlogAuthor.user_id)
+    .where(exists().where(BlogArticle.author_id == BlogAuthor.user_id).correlate(BlogAuthor))
+    .order_by(BlogAuthor.username),
+    Exported,
 )

@@ -44,7 +44,7 @@ async def publish(
         published_at=at or (stored.published_at if was_public else None) or now,
         unpublish_at=until,
     )
-    await _plan(tx, article, caller.user_id)
+    await plan(tx, article, caller.user_id)
     if not later and not was_public:
         await tell(tx, ARTICLE_PUBLISHED, article, caller.user_id)
     elif later and was_public:
@@ -63,10 +63,10 @@ async def unpublish(
         article = await tx.one(
             queries.update_columns(("unpublish_at",)), article_id=article_id, unpublish_at=at
         )
-        await _plan(tx, article, caller.user_id)
+        await plan(tx, article, caller.user_id)
         return article
     article = await _withdraw(tx, article_id)
-    await _plan(tx, article, caller.user_id)
+    await plan(tx, article, caller.user_id)
     if is_public(before):
         await tell(tx, ARTICLE_UNPUBLISHED, article, caller.user_id)
     return article
@@ -87,7 +87,7 @@ def _zoned(moment: datetime | None, pointer: str) -> datetime | None:
     return moment
 
 
-async def _plan(tx: Work, article: Article, actor: UUID) -> None:
+async def plan(tx: Work, article: Article, actor: UUID) -> None:
     """Have the worker do, at their times, what the article says; one job for each."""
     wanted = (
         ("publish", PUBLISH, article.published_at if article.status == "scheduled" else None),

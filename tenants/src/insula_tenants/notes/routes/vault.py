@@ -7,9 +7,8 @@ from typing import Any, BinaryIO
 
 import msgspec
 from insula.db import Database, Work
-from insula.http.body import too_large
 from insula.http.exchange import Caller
-from insula.http.problem import UnsupportedMediaType
+from insula.http.upload import receive_file
 from insula.tenancy.tenant import Tenant
 from litestar import Request, Response, get, post
 from litestar.response import Stream
@@ -48,7 +47,12 @@ async def import_notes(
     def transaction() -> Any:
         return database.transaction(tenant.bucket, tenant.prelude)
 
-    archive = await _receive(request)
+    archive = await receive_file(
+        request,
+        limit=ARCHIVE_LIMIT,
+        types=_TYPES,
+        hint="Send a zip archive with Content-Type: application/zip.",
+    )
     if request.accept.best_match(["application/json", _LINES]) == _LINES:
         return Stream(_lines(archive, transaction, caller), media_type=_LINES)
     with archive:
@@ -56,23 +60,6 @@ async def import_notes(
             report async for batch in _import(archive, transaction, caller) for report in batch
         ]
     return Response(summarise(reports))
-
-
-async def _receive(request: Request[Any, Any, Any]) -> BinaryIO:
-    """The body in a temporary file, since a zip is read from its end."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in _TYPES:
-        raise UnsupportedMediaType("Send a zip archive with Content-Type: application/zip.")
-    archive = tempfile.SpooledTemporaryFile(_MEMORY)  # noqa: SIM115 - closed by who reads it
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > ARCHIVE_LIMIT:
-            archive.close()
-            raise too_large(ARCHIVE_LIMIT)
-        archive.write(chunk)
-    archive.seek(0)
-    return archive  # type: ignore[return-value]
 
 
 async def _import(
