@@ -21,6 +21,8 @@ class Comment(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     parent: str = ""
     """The ``source`` of the comment that it answers."""
+    own_id: str = ""
+    """Its id, where it comes from an Insula."""
     name: str = ""
     email: str = ""
     body: str

@@ -29,6 +29,8 @@ from insula_tenants.blog.schemas import Status, Verdict
 _DEPTH = 50
 _META = "_insula_markdown"
 """The field in which an article's Markdown travels beside its HTML."""
+_ID = "_insula_id"
+"""The field in which a comment's id travels: those of WXR are numbers."""
 _STATUS: dict[str, Status] = {"publish": "published", "future": "scheduled"}
 _WRITTEN = {"published": "publish", "scheduled": "future"}
 _VERDICT: dict[str, Verdict] = {"1": "approved", "0": "pending", "spam": "spam"}
@@ -114,7 +116,7 @@ def _entry(element: Element, blog: _Blog) -> Entry:
 
 
 def _item(element: Element, blog: _Blog, source: str, title: str, status: str) -> Item:
-    meta = dict(_meta(element))
+    meta = dict(_meta(element, "postmeta"))
     login = _text(element, "creator")
     published = moment(_text(element, "post_date_gmt")) or moment(_text(element, "post_date"))
     markdown = meta.pop(_META, None)
@@ -128,7 +130,7 @@ def _item(element: Element, blog: _Blog, source: str, title: str, status: str) -
         format="html" if markdown is None else "markdown",
         summary=_text(element, "encoded", "excerpt/"),
         slug=_text(element, "post_name"),
-        old_slugs=tuple(v for n, v in _meta(element) if n == "_wp_old_slug"),
+        old_slugs=tuple(v for n, v in _meta(element, "postmeta") if n == "_wp_old_slug"),
         tags=tuple(_tags(element)),
         status=article_status if published else "draft",
         published_at=published if article_status != "draft" else None,
@@ -144,9 +146,9 @@ def _item(element: Element, blog: _Blog, source: str, title: str, status: str) -
     )
 
 
-def _meta(element: Element) -> Iterator[tuple[str, str]]:
+def _meta(element: Element, name: str) -> Iterator[tuple[str, str]]:
     for child in element:
-        if _local(child) == "postmeta":
+        if _local(child) == name:
             yield _text(child, "meta_key"), _text(child, "meta_value")
 
 
@@ -167,6 +169,7 @@ def _comments(element: Element, source: str) -> Iterator[Comment]:
         yield Comment(
             source=f"{source}#comment-{_text(child, 'comment_id')}",
             parent=f"{source}#comment-{parent}" if parent not in ("", "0") else "",
+            own_id=dict(_meta(child, "commentmeta")).get(_ID, ""),
             name=_text(child, "comment_author"),
             email=_text(child, "comment_author_email"),
             body=_text(child, "comment_content"),
@@ -264,6 +267,10 @@ def _written_comment(comment: Comment) -> str:
         + _tag("wp:comment_approved", approved)
         + _tag("wp:comment_type", "comment")
         + _tag("wp:comment_parent", comment.parent or "0")
+        + "<wp:commentmeta>\n"
+        + _tag("wp:meta_key", _ID)
+        + _tag("wp:meta_value", comment.own_id)
+        + "</wp:commentmeta>\n"
     )
     return f"<wp:comment>\n{inner}</wp:comment>\n"
 

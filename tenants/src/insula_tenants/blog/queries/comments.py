@@ -49,6 +49,7 @@ class Stored(msgspec.Struct):
 class Exported(msgspec.Struct):
     """A comment as other blogs want to have it."""
 
+    id: UUID
     number: int
     parent: int | None
     author: str | None
@@ -190,6 +191,7 @@ FIND_SOURCES = Statement(
 _above = aliased(BlogComment)
 EXPORTED = Statement(
     select(
+        BlogComment.id,
         BlogComment.number,
         _above.number.label("parent"),
         func.coalesce(_author, BlogComment.guest).label("author"),
@@ -203,4 +205,11 @@ EXPORTED = Statement(
     .where(BlogComment.article_id == bindparam("article_id"), BlogComment.status != "deleted")
     .order_by(BlogComment.number),
     Exported,
+)
+KNOWN_IDS = Statement(
+    select(BlogComment.id).where(
+        BlogComment.id == func.any(bindparam("ids", type_=ARRAY(Uuid))),
+        BlogComment.article_id == bindparam("article_id"),
+    ),
+    UUID,
 )

@@ -142,6 +142,7 @@ def _comment(row: comment_queries.Exported) -> Comment:
     status: Verdict = row.status if row.status != "deleted" else "rejected"
     return Comment(
         source=str(row.number),
+        own_id=str(row.id),
         parent=str(row.parent or ""),
         name=row.author or "",
         email=row.email or "",

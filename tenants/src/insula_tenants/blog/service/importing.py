@@ -172,7 +172,10 @@ async def _import_comments(tx: Work, item: Item, article_id: UUID) -> int:
     if not sources:
         return 0
     found = await tx.many(comment_queries.FIND_SOURCES, sources=sources)
-    ids = {source.source: source.id for source in found}
+    own = {comment.own_id: comment.source for comment in item.comments if comment.own_id}
+    known = await tx.many(comment_queries.KNOWN_IDS, ids=_uuids(own), article_id=article_id)
+    ids = {own[str(each)]: each for each in known if str(each) in own}
+    ids |= {source.source: source.id for source in found}
     depths: dict[str, int] = {}
     new = 0
     for comment in _parents_first(item.comments):
