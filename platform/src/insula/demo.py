@@ -7,11 +7,12 @@ from pathlib import Path
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 
 from insula.db import Database, Statement, Work
 from insula.db.pool import Pool
 from insula.embedded import make_home
+from insula.events.outbox import OutboxRow
 from insula.identity import passwords, queries
 from insula.identity.queries import Login
 from insula.module import Demo, Module, discover
@@ -19,11 +20,11 @@ from insula.settings import Settings
 from insula.tenancy import provisioning
 from insula.tenancy.errors import ModuleNeedsOthers
 from insula.tenancy.provisioning import CATALOGUE_PRELUDE
-from insula.tenancy.roles import PROVISIONER, login_url
+from insula.tenancy.roles import OWNER, PROVISIONER, login_url
 from insula.tenancy.schemas import Owner, SignUp
 from insula.tenancy.signup import found
 from insula.tenancy.tables import TenantModule
-from insula.tenancy.tenant import BY_SLUG, Tenant
+from insula.tenancy.tenant import BY_SLUG, Tenant, schema_name
 
 SLUG = "demo"
 EMAIL = "olive@demo.example.com"
@@ -31,6 +32,10 @@ _FILE = "demo-password"
 
 _KNOWN_MODULES = Statement(
     select(TenantModule.module).where(TenantModule.tenant_id == bindparam("tenant_id")), str
+)
+# Content is written as the owner of all schemas; events and jobs that come of it are the tenant's.
+_HAND_OVER = Statement(
+    update(OutboxRow).where(OutboxRow.tenant == OWNER).values(tenant=bindparam("role"))
 )
 _SET_PASSWORD = queries.update_user(("password_hash",))
 
@@ -100,6 +105,7 @@ async def _fill(work: Work, tenant: Tenant, module: Module, owner_id: UUID) -> N
         await work.run_script(provisioning.enter(tenant.number))
         await module.demo(work, Demo(owner_id=owner_id))
         await provisioning.leave(work)
+        await work.execute(_HAND_OVER, role=schema_name(tenant.number))
 
 
 async def _password(database: Database, settings: Settings, tenant: Tenant, owner: Login) -> str:

@@ -18,7 +18,6 @@ from collections import Counter
 from datetime import datetime
 from typing import Any
 
-import gevent
 from locust import FastHttpUser, constant, events, task
 from locust.contrib.fasthttp import FastHttpSession
 from locust.env import Environment
@@ -159,7 +158,7 @@ class PollWatcher(FastHttpUser):
         elif message["type"] == "polls.tally.changed" and self.heard is not None:
             began = time.time()
             self.heard.add(message["data"])
-            events.request.fire(
+            events.request.fire(  # type: ignore[no-untyped-call]
                 request_type="WS",
                 name="polls.tally.changed",
                 response_time=1000 * (began - _seconds(message["time"])),
@@ -173,7 +172,7 @@ def _seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-@events.test_stopping.add_listener
+@events.test_stopping.add_listener  # type: ignore[untyped-decorator]
 def compare(environment: Environment, **_: Any) -> None:
     """Close the poll, and hold the counts against each other."""
     if environment.host is None or not ELECTION.watchers:
@@ -206,5 +205,5 @@ def _final(client: FastHttpSession) -> dict[str, Any]:
 def _eventually(check: Any) -> Any:
     deadline = time.monotonic() + _PATIENCE
     while not (found := check()) and time.monotonic() < deadline:
-        gevent.sleep(0.1)
+        time.sleep(0.1)  # gevent's
     return found
