@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from insula_bench import cores, load, report
+from insula_bench import cores, load, report, watchers
 from insula_bench.request_path import Turn
 from insula_bench.timing import Times
 
@@ -140,6 +140,31 @@ def test_95th_percentile_is_the_nearest_rank() -> None:
     assert Times("", [float(n) for n in range(100, 0, -1)]).p95 == 95
     assert Times("", [3.0, 1.0]).p95 == 3.0
     assert Times("", [3.0, 1.0, 2.0]).median == 2.0
+
+
+def test_a_short_run_measures_live_channels(tmp_path: Path) -> None:
+    output = tmp_path / "RESULTS.md"
+    scale = ["--live-rounds", "1", "--watchers", "20"]
+    command = [sys.executable, str(RUN), "--only", "live", *scale, "--output", str(output)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    assert run.returncode == 0, run.stderr
+    text = output.read_text()
+    assert "One message to 20 WebSockets" in text
+    rates = re.findall(r"^\| (Insula|bare `websockets`) \| ([\d,]+) ", text, re.MULTILINE)
+    assert len(rates) == 2
+    assert all(int(rate.replace(",", "")) > 0 for _, rate in rates)
+    assert re.search(r"^p50 [\d.]+ ms, p99 [\d.]+ ms", text, re.MULTILINE)
+
+
+def test_watchers_count_frames_that_come_in_pieces() -> None:
+    stream = b"\x81\x05hello" + b"\x81\x7e\x00\x80" + b"x" * 128 + b"\x81\x02"
+    buffer, frames = bytearray(), []
+    for byte in stream:
+        buffer.append(byte)
+        while (frame := watchers.take_frame(buffer)) is not None:
+            frames.append(frame)
+    assert frames == [b"hello", b"x" * 128]
+    assert bytes(buffer) == b"\x81\x02"
 
 
 def test_a_short_run_measures_requests_and_provisioning(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ class Watcher(asyncio.Protocol):
                 return
             self.opened.set_result(None)
             self._buffer = buffer = bytearray(rest)
-        while (frame := _take_frame(buffer)) is not None:
+        while (frame := take_frame(buffer)) is not None:
             if self._marker in frame:
                 self.arrivals.append(now)
 
@@ -57,7 +57,7 @@ class Watcher(asyncio.Protocol):
             self._transport.abort()
 
 
-def _take_frame(buffer: bytearray) -> bytes | None:
+def take_frame(buffer: bytearray) -> bytes | None:
     """Cut the first whole frame off the buffer: its payload."""
     if len(buffer) < 2:
         return None
