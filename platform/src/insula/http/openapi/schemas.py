@@ -32,6 +32,11 @@ _PLAIN: dict[type[types.Type], Schema] = {
     types.UUIDType: {"type": "string", "format": "uuid"},
     types.DecimalType: {"type": "string", "format": "decimal"},
 }
+_CLOCK: Final[Schema] = {  # the format "time" of JSON Schema would need an offset
+    "type": "string",
+    "pattern": r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?$",
+    "examples": ["09:00:00"],
+}
 _BOUNDED: dict[type[types.Type], Schema] = {
     types.IntType: {"type": "integer"},
     types.FloatType: {"type": "number"},
@@ -95,6 +100,8 @@ class Schemas:
     def _schema(self, kind: types.Type, taken: bool) -> Schema:
         if isinstance(kind, types.Metadata):
             return {**self._schema(kind.type, taken), **(kind.extra_json_schema or {})}
+        if isinstance(kind, types.TimeType) and kind.tz is False:
+            return dict(_CLOCK)
         if (plain := _PLAIN.get(type(kind))) is not None:
             return dict(plain)
         if (bounded := _BOUNDED.get(type(kind))) is not None:

@@ -8,7 +8,7 @@ import msgspec
 from insula_tenants.tasks.quickadd.dates import find_day, find_moment, find_time
 from insula_tenants.tasks.quickadd.repeats import Repeat, find_repeat, on_month_day
 from insula_tenants.tasks.recurrence import RuleRefused, occurrences, parse
-from insula_tenants.tasks.schemas.fields import LABEL_LIMIT
+from insula_tenants.tasks.schemas.fields import LABEL_LIMIT, Clock
 
 _TOKEN = re.compile(r'"([^"]*)"|(\S+)')
 _MARK = re.compile(rf"([#+@])([^\s#@+!,]{{1,{LABEL_LIMIT}}})")
@@ -21,7 +21,7 @@ class Reading(msgspec.Struct):
 
     title: str
     due_date: date | None = None
-    due_time: time | None = None
+    due_time: Clock | None = None
     labels: list[str] = msgspec.field(default_factory=list)
     project: str | None = None
     people: list[str] = msgspec.field(default_factory=list)

@@ -1,6 +1,6 @@
 """Tasks, and what is done to them."""
 
-from datetime import date, datetime, time
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -84,11 +84,11 @@ class Task(msgspec.Struct):
     assignee_ids: list[UUID]
     zone: str
     due_date: date | None
-    due_time: time | None
+    due_time: Clock | None
     due_at: datetime | None
     """The instant by which it is due: its time, or the end of its day."""
     start_date: date | None
-    start_time: time | None
+    start_time: Clock | None
     start_at: datetime | None
     repeat: str
     repeat_from: RepeatFrom
@@ -124,7 +124,7 @@ class Completion(msgspec.Struct):
     completed_by: UUID
     completed_at: datetime
     due_date: date | None
-    due_time: time | None
+    due_time: Clock | None
     skipped: int
     """Occurrences that were passed over to come into the future."""
 
@@ -133,7 +133,7 @@ class Occurrence(msgspec.Struct):
     """A time at which a task is due."""
 
     due_date: date
-    due_time: time | None
+    due_time: Clock | None
     due_at: datetime
 
 
