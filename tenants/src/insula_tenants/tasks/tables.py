@@ -64,7 +64,7 @@ class Task(TenantTable):
     author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
     title: Mapped[str]
     notes: Mapped[str]
-    priority: Mapped[int] = mapped_column(sa.SmallInteger)  # 1 the highest, 4 none
+    priority: Mapped[int]  # 1 the highest, 4 none
     labels: Mapped[list[str]] = mapped_column(server_default=_NOBODY)
     assignee_ids: Mapped[list[UUID]] = mapped_column(ARRAY(sa.Uuid()), server_default=_NOBODY)
     # Days and times are the zone's; the instants beside them are worked out from those.
