@@ -210,10 +210,10 @@ async def test_a_consumer_can_be_sent_back(
         events = await asyncio.to_thread(logged, acme, count=3)
         await following.catch_up(tenant)
         answer = acme.http.post(
-            "/api/v1/events/consumers/tests.again/rewind", json={"after": events[0]["id"]}
+            "/api/v1/events/rewind", json={"consumer": "tests.again", "after": events[0]["id"]}
         )
         assert answer.status_code == 202, answer.text
         await following.catch_up(tenant)
     assert again.got == [1, 2, 3, 2, 3]
-    nobody = acme.http.post("/api/v1/events/consumers/nobody/rewind", json={})
+    nobody = acme.http.post("/api/v1/events/rewind", json={"consumer": "nobody"})
     assert nobody.status_code == 404

@@ -2,7 +2,10 @@
 
 import httpx
 import pytest
-from fixtures.installation import SignUp, TestTenant
+from fixtures.command import CommandLine
+from fixtures.installation import Installation, SignUp, TestTenant
+from insula.i18n import say_count
+from insula.i18n.catalogues import language
 from insula.i18n.formatting import format_money
 from insula.i18n.negotiation import negotiate
 
@@ -84,3 +87,31 @@ def test_money_has_the_currencys_own_decimals() -> None:
 def test_equal_wishes_are_taken_in_their_order() -> None:
     assert negotiate("ar, de") == "ar"
     assert negotiate("de, ar") == "de"
+
+
+def test_nothing_is_missing_in_any_language(installation: Installation) -> None:
+    """Every sentence of the code, with its placeholders; and none that nobody says."""
+    found = CommandLine(installation).json("i18n", "report")
+    assert found["gaps"] == []
+    assert found["unused"] == []
+    assert found["messages"] > 200
+
+
+def test_what_is_wrong_with_the_input_is_said_in_the_readers_language(acme: TestTenant) -> None:
+    form = {"email": "a@example.com", "name": "", "password": "correct horse", "role": "member"}
+    answer = acme.http.post("/api/v1/users", json=form, headers={"Accept-Language": "de"})
+    assert answer.json()["title"] == "Ein Teil der Eingabe ist ungültig"
+    assert answer.json()["errors"] == [
+        {"pointer": "/name", "detail": "`str` der Länge >= 1 erwartet"}
+    ]
+    unknown = acme.http.post(
+        "/api/v1/users", json=form | {"name": "A", "emial": 1}, headers={"Accept-Language": "ar"}
+    )
+    assert unknown.json()["errors"][0]["detail"] == "لا يوجد هنا حقل باسم `emial`"
+
+
+def test_plurals_have_the_forms_of_the_language() -> None:
+    assert say_count("{n} vote", "{n} votes", n=1) == "1 vote"
+    assert say_count("{n} vote", "{n} votes", n=2) == "2 votes"
+    forms = language("ar").form_of
+    assert [forms(n) for n in (0, 1, 2, 3, 11, 100)] == [0, 1, 2, 3, 4, 5]

@@ -12,6 +12,7 @@ from sqlalchemy.orm import DeclarativeBase
 from insula.db import CatalogueTable, TenantTable
 from insula.events import tables as event_tables
 from insula.files import tables as file_tables
+from insula.i18n import say
 from insula.identity import tables as identity_tables
 from insula.jobs import tables as jobs_tables
 from insula.module import ENTRY_POINTS, Module, migration_names
@@ -81,7 +82,7 @@ def _tables(classes: Sequence[Any]) -> tuple[Table, ...]:
 def _load(name: str) -> Module:
     for point in entry_points(group=ENTRY_POINTS, name=name):
         return cast(Module, point.load())
-    raise ModuleNotInstalled(f"{name} is not installed here.")
+    raise ModuleNotInstalled(say("{name} is not installed here.", name=name))
 
 
 def _needed(module: Module) -> list[str]:

@@ -10,14 +10,14 @@ from litestar.params import Parameter
 from msgspec import Meta
 from sqlalchemy import BigInteger, bindparam, select, update
 
-from insula.db import RowNotFound, Statement, Work
+from insula.db import Statement, Work
 from insula.events import log as events_log
 from insula.events.cloudevents import CloudEvent, cloud_event
 from insula.events.outbox import emit
 from insula.events.tables import EventCursor, EventDeadLetter, EventRow
 from insula.events.types import EventType
 from insula.http.exchange import Caller
-from insula.http.problem import FieldError, InvalidInput
+from insula.http.problem import FieldError, InvalidInput, Problem
 from insula.tenancy.tenant import Tenant
 
 
@@ -52,8 +52,15 @@ class DeadLetter(msgspec.Struct):
 
 
 class Rewind(msgspec.Struct, forbid_unknown_fields=True):
+    consumer: Annotated[str, Meta(min_length=1, max_length=200, examples=["webhooks"])]
     after: UUID | None = None
     """The event after which the consumer begins again; null for the oldest that is kept."""
+
+
+class NoSuchConsumer(Problem):
+    """Nobody of this name follows the tenant's log; ``GET /api/v1/events/consumers`` lists them."""
+
+    status, slug, title = 404, "no-such-consumer", "Nobody of this name follows the log"
 
 
 class ConsumerRewound(msgspec.Struct, frozen=True):
@@ -126,19 +133,19 @@ async def list_dead_letters(tx: Work) -> list[DeadLetter]:
     return await tx.many(_LETTERS)
 
 
-@post("/consumers/{consumer:str}/rewind", right="events:write", status_code=202)
-async def rewind_consumer(consumer: str, data: Rewind, tx: Work, caller: Caller) -> None:
+@post("/rewind", right="events:write", status_code=202, problems=(NoSuchConsumer,))
+async def rewind_consumer(data: Rewind, tx: Work, caller: Caller) -> None:
     """Have a consumer go through the log again, from after an event on. It may get what it has had;
     whoever receives it can tell by the event's id."""
     seq = await _seq_of(tx, data.after, "/after")
-    if await tx.execute(_REWIND, name=consumer, seq=seq) == 0:
-        raise RowNotFound
+    if await tx.execute(_REWIND, name=data.consumer, seq=seq) == 0:
+        raise NoSuchConsumer
     # The event itself wakes the relay, once the place has been committed.
     await emit(
         tx,
         REWOUND,
-        ConsumerRewound(consumer, data.after),
-        subject=f"consumers/{consumer}",
+        ConsumerRewound(data.consumer, data.after),
+        subject=f"consumers/{data.consumer}",
         actor=caller.user_id,
     )
 

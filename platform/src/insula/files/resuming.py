@@ -57,7 +57,7 @@ async def begin(files: Files, tenant: Tenant, incoming: Incoming) -> None:
         FileTooLarge, QuotaExceeded: see there.
     """
     if (incoming.length or 0) > incoming.limit:
-        raise FileTooLarge(f"A file may have {incoming.limit:,} bytes here.")
+        raise FileTooLarge(say("A file may have {limit} bytes here.", limit=incoming.limit))
     async with files.transaction(tenant) as tx:
         await files.begin(tx, incoming, expiry(files), resumable=True)
 

@@ -135,7 +135,9 @@ class Context:
         if right in self._privileged and verdict is not None and verdict.down:
             raise Unavailable("Revocations cannot be checked right now, so this right is closed.")
         if module is not None and module not in self.tenant.modules:
-            raise ModuleDisabled(f"{module} is off: PUT /api/v1/modules/{module} switches it on.")
+            raise ModuleDisabled(
+                say("{module} is off: PUT /api/v1/modules/{module} switches it on.", module=module)
+            )
 
     def watch(self, channel: str) -> AsyncIterator[Told]:
         """What a live channel says, for resolvers of subscriptions: its state first, then each

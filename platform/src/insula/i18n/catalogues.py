@@ -36,14 +36,14 @@ class Language:
                     said = message.string
                     self._forms[key] = (said,) if isinstance(said, str) else tuple(said)
         expression = catalogues[0].plural_expr if catalogues else "(n != 1)"
-        self._form_of = c2py(expression)
+        self.form_of = c2py(expression)
 
     def find(self, template: str, count: int = 1) -> str | None:
         """The translation; for a counted one in the form that the number demands."""
         forms = self._forms.get(template)
         if forms is None:
             return None
-        return forms[self._form_of(count)] if len(forms) > 1 else forms[0]
+        return forms[self.form_of(count)] if len(forms) > 1 else forms[0]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._forms)

@@ -51,7 +51,7 @@ def messages() -> list[Message]:
     modules, and the title and details of every kind of problem."""
     found = {message for package in packages() for message in _in_package(package, package.name)}
     for kind in KINDS.values():
-        found.add(Message(kind.title, "", kind.__qualname__))
+        found.add(Message(kind.title, "", f"{kind.__module__}.{kind.__qualname__}"))
     return sorted(found)
 
 
@@ -68,6 +68,8 @@ def _in_package(folder: Traversable, where: str) -> Iterator[Message]:
 
 def _in_source(source: str, path: str) -> Iterator[Message]:
     for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Assign) and _is_fault(node.targets):
+            yield from _said(node.value, f"{path}:{node.lineno}")
         if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
             continue
         where = f"{path}:{node.lineno}"
@@ -77,10 +79,19 @@ def _in_source(source: str, path: str) -> Iterator[Message]:
                 yield Message(literals[0] or "", "".join(map(str, literals[1:])), where)
         elif node.func.id == "FieldError" or node.func.id in _kinds():
             for argument in node.args[node.func.id == "FieldError" :][:1]:
-                if (said := _literal(argument)) is not None:
-                    yield Message(said, "", where)
-                elif isinstance(argument, ast.JoinedStr):
-                    yield Message(f"{_UNMARKED}{ast.unparse(argument)}", "", where)
+                yield from _said(argument, where)
+
+
+def _is_fault(targets: list[ast.expr]) -> bool:
+    """Whether it is what a :class:`FieldError` is going to say, by our habit."""
+    return any(isinstance(target, ast.Name) and target.id == "fault" for target in targets)
+
+
+def _said(node: ast.expr, where: str) -> Iterator[Message]:
+    if (said := _literal(node)) is not None:
+        yield Message(said, "", where)
+    elif isinstance(node, ast.JoinedStr):
+        yield Message(f"{_UNMARKED}{ast.unparse(node)}", "", where)
 
 
 def _literal(node: ast.expr) -> str | None:
@@ -116,8 +127,8 @@ def report() -> LanguageReport:
 
 def _gap(name: str, message: Message) -> Gap | None:
     if message.template.startswith(_UNMARKED):
-        fault = "put together before it can be translated: use say()"
-        return Gap(name, message.template, message.where, fault)
+        wrong = "put together before it can be translated: use say()"
+        return Gap(name, message.template, message.where, wrong)
     translations = language(name)
     if translations.find(message.template) is None:
         return Gap(name, message.template, message.where, "not translated")
@@ -128,8 +139,8 @@ def _gap(name: str, message: Message) -> Gap | None:
         if unknown := _fields(form) - wanted:
             return Gap(name, message.template, message.where, f"names {sorted(unknown)}")
         if not message.plural and wanted - _fields(form):
-            fault = f"leaves out {sorted(wanted - _fields(form))}"
-            return Gap(name, message.template, message.where, fault)
+            wrong = f"leaves out {sorted(wanted - _fields(form))}"
+            return Gap(name, message.template, message.where, wrong)
     return None
 
 

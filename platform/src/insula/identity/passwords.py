@@ -10,6 +10,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from insula.http.problem import FieldError, InvalidInput, Unavailable
+from insula.i18n import say
 
 R = TypeVar("R")
 
@@ -58,7 +59,11 @@ def check_strength(password: str, *, pointer: str, personal: tuple[str, ...] = (
     """
     lowered = password.casefold()
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        fault = f"must have {MIN_LENGTH} to {MAX_LENGTH} characters"
+        fault = say(
+            "must have {min_length} to {max_length} characters",
+            min_length=MIN_LENGTH,
+            max_length=MAX_LENGTH,
+        )
     elif lowered in _COMMON or len(set(lowered)) < 4:
         fault = "is one of the first that anybody would try"
     elif any(len(part) >= 4 and lowered == part.casefold() for part in personal):

@@ -55,7 +55,7 @@ async def get_line(catalogue: Work, slug: str) -> TenantLine:
     """
     line = await catalogue.find(_LINE, slug=slug)
     if line is None:
-        raise TenantNotFound(f"No tenant is called {slug!r}.")
+        raise TenantNotFound(say("No tenant is called '{slug}'.", slug=slug))
     return line
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 from insula.db import Work
 from insula.http.exchange import Caller
 from insula.http.problem import Forbidden, Unauthenticated
+from insula.i18n import say
 from insula.realtime import Channel
 
 from insula_tenants.notes import queries
@@ -16,7 +17,7 @@ async def may_watch(tx: Work, caller: Caller | None, note_id: UUID) -> None:
     if caller is None:
         raise Unauthenticated
     if READ not in caller.scopes:
-        raise Forbidden(f"This needs the scope {READ!r}.")
+        raise Forbidden(say("This needs the scope '{read}'.", read=READ))
     await tx.one(queries.STATE, id=note_id)
 
 

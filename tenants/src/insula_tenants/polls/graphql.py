@@ -21,6 +21,7 @@ from insula.graphql import (
 from insula.graphql.core import User, load_users
 from insula.http.conditional import etag_of
 from insula.http.problem import Forbidden
+from insula.i18n import say
 from strawberry.scalars import JSON
 
 from insula_tenants.polls import schemas
@@ -126,7 +127,9 @@ class Mutation:
         over REST, which gives them one."""
         context, key = info.context, key_of(id, "Poll")
         if (await context.tx.one(polls.GET, id=key)).voters == "cookie":
-            raise Forbidden(f"Vote at POST /api/v1/polls/{key}/votes: it gives you the cookie.")
+            raise Forbidden(
+                say("Vote at POST /api/v1/polls/{key}/votes: it gives you the cookie.", key=key)
+            )
         cast = read(vote, schemas.VoteCast)
         receipt, _ = await voting.cast_vote(context.tx, key, cast, _visitor(context, token))
         return receipt

@@ -12,6 +12,7 @@ from insula.http.admission import Policy, admit
 from insula.http.exchange import Caller, Exchange
 from insula.http.problem import FieldError, InvalidInput, TooManyRequests
 from insula.http.redis_line import RedisLine
+from insula.i18n import say
 from insula.identity import passwords
 from insula.identity import queries as identity
 from insula.identity.emails import normalise
@@ -115,7 +116,9 @@ async def _create(tx: Work, new: NewUser) -> UUID:
 def _check_password(password: str, *personal: str) -> None:
     fault = ""
     if len(password) < MIN_PASSWORD:
-        fault = f"is too short (minimum is {MIN_PASSWORD} characters)"
+        fault = say(
+            "is too short (minimum is {min_password} characters)", min_password=MIN_PASSWORD
+        )
     elif password.casefold() in (part.casefold() for part in personal):
         fault = "must not be your name or address"
     if fault:

@@ -59,7 +59,7 @@ def _check(query: str, zone: str, user_id: UUID) -> None:
     except clock.ZoneUnknown as error:
         raise InvalidInput(errors=(FieldError("/zone", str(error)),)) from error
     if _OF_REQUEST & dict(parse_qsl(query, keep_blank_values=True)).keys():
-        fault = f"{', '.join(sorted(_OF_REQUEST))} belong to the request"
+        fault = say("{of_request} belong to the request", of_request=", ".join(sorted(_OF_REQUEST)))
         raise InvalidInput(errors=(FieldError("/query", fault),))
     try:
         LIST.read(spell_out(query, zone, user_id))
