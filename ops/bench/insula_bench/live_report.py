@@ -16,13 +16,15 @@ arrival, over all clients. CPU is the server's a message received.
 
 Again: `python ops/bench/run.py --only live`
 """
+_TICK = 1e-6
+"""Seconds; a short run may have used less CPU than the kernel counts."""
 _NAMES = {"insula": "Insula", "bare": "bare `websockets`"}
 
 
 def section(measured: Live) -> str:
     """Fan-out, then the events."""
     rate = _ratio(measured, lambda turn: turn.rate)
-    cpu = _ratio(measured, lambda turn: 1 / turn.cpu)
+    cpu = _ratio(measured, lambda turn: 1 / max(turn.cpu, _TICK))
     lines = [
         _TEXT.format(watchers=measured.watchers, paced=PACED),
         "| server | burst, messages/s | single p50 | single p99 | CPU |",
