@@ -25,6 +25,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 from insula.settings import Settings, SettingsError
+from insula.telemetry.logs import configure_logs
 
 DRAIN_FILE = "INSULA_DRAIN_FILE"
 """Environment variable of the workers: once this file exists, ``/health/ready`` answers 503."""
@@ -93,6 +94,7 @@ def load_application(target: str) -> Any:
     """In a worker: import the factory named ``module:name`` and make the application."""
     os.setpgid(0, 0)  # a signal to the group is the main process's to pass on, after draining
     _end_with_parent()
+    configure_logs(sys.stdout)
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)()
 

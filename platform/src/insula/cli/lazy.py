@@ -74,9 +74,9 @@ class LazyGroup(click.RichGroup):
 
 def _log_to_stderr() -> None:
     """Stdout is what a command prints: with ``--json``, one document and nothing else."""
-    import structlog
+    from insula.telemetry.logs import configure_logs
 
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    configure_logs(sys.stderr)
 
 
 def _added() -> dict[str, EntryPoint]:
