@@ -34,6 +34,7 @@ def write_module(name: str, *, singular: str | None, root: Path) -> list[Path]:
     words = {
         "name": name,
         "singular": singular,
+        "one": f"{'an' if singular[0] in 'aeiou' else 'a'} {singular}",
         "Class": singular.capitalize(),
         "Title": name.capitalize(),
     }
