@@ -21,7 +21,7 @@ from typing import Any
 from locust import FastHttpUser, constant, events, task
 from locust.contrib.fasthttp import FastHttpSession
 from locust.env import Environment
-from websocket import WebSocket, create_connection
+from websocket import WebSocket, WebSocketException, create_connection
 
 from insula_ops.people import Company, post
 
@@ -66,6 +66,8 @@ class Election:
 
     def __init__(self) -> None:
         self.acknowledged: Counter[str] = Counter()
+        self.retries = 0
+        self.resumptions = 0
         self.watchers: list[PollWatcher] = []
         self._lock = threading.Lock()  # gevent's: Locust has patched threading
         self._path = ""
@@ -100,69 +102,100 @@ ELECTION = Election()
 
 
 class PollVoter(FastHttpUser):
-    """Reads the ballot, votes once, and has a look at the results from time to time."""
+    """Opens the page, votes once, tries again where the server is busy, looks at the results."""
 
     weight = 50
-    wait_time = constant(30)
+    wait_time = constant(3600)
 
     def on_start(self) -> None:
         self._path = ELECTION.path(self.client)
         self._tenant = {"Insula-Tenant": ELECTION.company.slug}
-        path = f"{self._path}/ballot"
-        self.client.get(path, headers=self._tenant, name=f"{_ONE}/ballot")
-        self._vote()
-
-    def _vote(self) -> None:
+        self._get("page")  # gives the cookie by which a vote is known again
         choice = random.choices((1, 2, 3, 4), weights=(4, 3, 2, 1))[0]
+        while not self._vote(choice):
+            time.sleep(random.uniform(1, 5))
+        self._get("results")
+
+    def _get(self, what: str) -> None:
+        path, name = f"{self._path}/{what}", f"{_ONE}/{what}"
+        with self.client.get(path, headers=self._tenant, name=name, catch_response=True) as answer:
+            if answer.status_code == 503:
+                answer.success()
+
+    def _vote(self, choice: int) -> bool:
+        """Whether the vote was answered for good. If an answer gets lost, the next try is told
+        that the vote is in."""
         path, vote = f"{self._path}/votes", {"choices": [choice]}
         with self.client.post(
             path, json=vote, headers=self._tenant, name=f"{_ONE}/votes", catch_response=True
         ) as answer:
-            if answer.status_code == 201:
+            if answer.status_code == 201 or "already-voted" in (answer.text or ""):
                 ELECTION.acknowledged[str(choice)] += 1
-            elif answer.status_code == 409:  # closed meanwhile
+            elif answer.status_code in (0, 503):
+                ELECTION.retries += 1
                 answer.success()
+                return False
+            elif answer.status_code != 409:  # 409: closed meanwhile
+                return True
+            answer.success()
+            return True
 
     @task
-    def look(self) -> None:
-        path = f"{self._path}/results"
-        self.client.get(path, headers=self._tenant, name=f"{_ONE}/results")
+    def idle(self) -> None:
+        """They have done what they came for."""
 
 
 class PollWatcher(FastHttpUser):
-    """Adds the deltas of the live channel up."""
+    """Adds the deltas of the live channel up; where the line breaks, it resumes."""
 
     weight = 1
     wait_time = constant(0)
     heard: Tally | None = None
 
     def on_start(self) -> None:
-        path = ELECTION.path(self.client)
+        self._channel = ELECTION.path(self.client).removeprefix("/api/v1/")
+        self._last: str | None = None
+        self._socket: WebSocket | None = None
+        ELECTION.watchers.append(self)
+
+    def on_stop(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
+    def _connect(self) -> WebSocket:
         address = self.host.replace("http", "ws", 1) if self.host else ""
-        self._socket: WebSocket = create_connection(
+        socket = create_connection(
             f"{address}/api/v1/realtime/ws",
             header={"Insula-Tenant": ELECTION.company.slug},
             timeout=_PATIENCE,
         )
-        self._socket.send(json.dumps({"subscribe": path.removeprefix("/api/v1/")}))
-        ELECTION.watchers.append(self)
-
-    def on_stop(self) -> None:
-        self._socket.close()
+        socket.send(json.dumps({"subscribe": self._channel, "after": self._last}))
+        return socket
 
     @task
     def listen(self) -> None:
-        message = json.loads(self._socket.recv())
+        try:
+            if self._socket is None:
+                self._socket = self._connect()
+            message = json.loads(self._socket.recv())
+        except (WebSocketException, OSError, ValueError):  # recv gives "" once it is closed
+            self._socket = None
+            ELECTION.resumptions += 1
+            time.sleep(random.uniform(0.5, 2))
+            return
+        self._last = message.get("id", self._last)
+        self._hear(message)
+
+    def _hear(self, message: dict[str, Any]) -> None:
         if message["type"] in ("snapshot", "reset"):
             self.heard = Tally(message["data"]["results"])
         elif message["type"] == "polls.tally.changed" and self.heard is not None:
-            began = time.time()
             self.heard.add(message["data"])
             events.request.fire(  # type: ignore[no-untyped-call]
                 request_type="WS",
                 name="polls.tally.changed",
-                response_time=1000 * (began - _seconds(message["time"])),
-                response_length=len(message),
+                response_time=1000 * (time.time() - _seconds(message["time"])),
+                response_length=len(message["data"]),
                 exception=None,
                 context={},
             )
@@ -190,7 +223,8 @@ def compare(environment: Environment, **_: Any) -> None:
     votes = sum(ELECTION.acknowledged.values())
     print(
         f"{votes} votes acknowledged, {sum(rows.values())} rows, {tally.voters} in the tally after "
-        f"{tally.number} deltas; {agreeing} of {len(ELECTION.watchers)} watchers have the same sum"
+        f"{tally.number} deltas; {agreeing} of {len(ELECTION.watchers)} watchers have the same sum "
+        f"({ELECTION.retries} votes tried again, {ELECTION.resumptions} lines resumed)"
     )
     same = ELECTION.acknowledged == rows == tally.counts and tally.voters == votes
     if not same or agreeing < len(ELECTION.watchers):
