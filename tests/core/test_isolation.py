@@ -97,7 +97,8 @@ class Neighbours:
         return [
             each
             for each in self.operations
-            if any(self.ours.values[p] != self.theirs.values[p] for p in self._identifiers(each))
+            if self.ours.path_of(each) is not None  # else its module is off
+            and any(self.ours.values[p] != self.theirs.values[p] for p in self._identifiers(each))
         ]
 
     def _identifiers(self, operation: Operation) -> list[tuple[str, str]]:
