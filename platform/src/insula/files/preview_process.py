@@ -5,26 +5,15 @@ eat memory, and takes nobody along.
 picture to stdout; exits with 3 and a reason on stderr where none can be made.
 """
 
-import os
 import resource
 import sys
-from typing import Any
+
+import pyvips
+
+from insula.files.preview_formats import LOADERS, OPTIONS, REFUSED
 
 _MEMORY = 1 << 30
 _CPU_SECONDS = 15
-_LOADERS = {
-    "image/jpeg": ("VipsForeignLoadJpeg", "jpegload"),
-    "image/png": ("VipsForeignLoadPng", "pngload"),
-    "image/webp": ("VipsForeignLoadWebp", "webpload"),
-    "image/gif": ("VipsForeignLoadNsgif", "gifload"),
-    "image/avif": ("VipsForeignLoadHeif", "heifload"),
-}
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "webp": {"Q": 80},
-    "jpeg": {"Q": 82, "background": [255, 255, 255], "optimize_coding": True},
-}
-TYPES = frozenset(_LOADERS)
-REFUSED = 3
 
 
 def main(path: str, media_type: str, size: str, form: str, max_pixels: str) -> None:
@@ -35,11 +24,8 @@ def main(path: str, media_type: str, size: str, form: str, max_pixels: str) -> N
         (resource.RLIMIT_FSIZE, 0),
     ):
         resource.setrlimit(limit, (value, value))
-    os.environ["VIPS_CONCURRENCY"] = "1"
-    import pyvips
-
     pyvips.operation_block_set("VipsForeignLoad", True)
-    allowed, loader = _LOADERS[media_type]
+    allowed, loader = LOADERS[media_type]
     pyvips.operation_block_set(allowed, False)
     try:
         # The header alone: pixels are decoded when they are asked for.
@@ -50,7 +36,7 @@ def main(path: str, media_type: str, size: str, form: str, max_pixels: str) -> N
         side = int(size)
         image = pyvips.Image.thumbnail(path, side, height=side, size="down", fail_on="truncated")
         written = image.write_to_buffer(
-            f".{form.replace('jpeg', 'jpg')}", keep="none", **_OPTIONS[form]
+            f".{form.replace('jpeg', 'jpg')}", keep="none", **OPTIONS[form]
         )
     except pyvips.Error as error:
         _refuse(str(error).partition("\n")[2].partition("\n")[0] or str(error))

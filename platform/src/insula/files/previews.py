@@ -1,6 +1,7 @@
 """Small pictures of images, made when they are first asked for and kept beside the file."""
 
 import asyncio
+import os
 import sys
 from typing import Annotated, Literal
 
@@ -10,7 +11,7 @@ from litestar.params import QueryParameter
 
 from insula.files.blobs import Blobs, key_of
 from insula.files.errors import NotAnImage
-from insula.files.preview_process import REFUSED, TYPES
+from insula.files.preview_formats import REFUSED, TYPES
 from insula.files.schemas import Stored
 from insula.http.problem import Unavailable
 from insula.i18n import say
@@ -86,6 +87,7 @@ class Previews:
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "VIPS_CONCURRENCY": "1"},
         )
         try:
             async with asyncio.timeout(_SECONDS):

@@ -6,6 +6,7 @@ import msgspec
 from graphql import GraphQLError
 
 from insula.http.errors import RETRYABLE, to_problem
+from insula.http.exchange import Exchange
 from insula.http.problem import TYPE_BASE, Problem
 
 
@@ -48,33 +49,35 @@ def retryable(errors: list[GraphQLError] | None) -> Exception | None:
     return None
 
 
-def formatted(error: GraphQLError, trace_id: str) -> dict[str, Any]:
+def formatted(error: GraphQLError, exchange: Exchange) -> dict[str, Any]:
     """An error as the answer lists it; what nobody foresaw is logged and opaque."""
     found: dict[str, Any] = dict(error.formatted)
     cause = error.original_error
     while isinstance(cause, GraphQLError) and cause.original_error is not None:
         cause = cause.original_error
     if error.path is None and (cause is None or isinstance(cause, GraphQLError)):
-        found["extensions"] = _said(GraphqlInvalid(), trace_id)
+        found["extensions"] = _said(GraphqlInvalid(), exchange)
         return found
     problem = to_problem(cause or error)
+    problem.localise(exchange.locale)
     found["message"] = problem.detail or problem.title
-    found["extensions"] = _said(problem, trace_id)
+    found["extensions"] = _said(problem, exchange)
     return found
 
 
-def error_of(problem: Problem, trace_id: str) -> dict[str, Any]:
+def error_of(problem: Problem, exchange: Exchange) -> dict[str, Any]:
     """A problem with the operation as a whole."""
-    return {"message": problem.detail or problem.title, "extensions": _said(problem, trace_id)}
+    problem.localise(exchange.locale)
+    return {"message": problem.detail or problem.title, "extensions": _said(problem, exchange)}
 
 
-def _said(problem: Problem, trace_id: str) -> dict[str, Any]:
+def _said(problem: Problem, exchange: Exchange) -> dict[str, Any]:
     said: dict[str, Any] = {
         "code": problem.slug.replace("-", "_").upper(),  # where Apollo's clients look
         "type": TYPE_BASE + problem.slug,
         "title": problem.title,
         "status": problem.status,
-        "trace_id": trace_id,
+        "trace_id": exchange.trace_id,
     }
     if problem.errors:
         said["errors"] = msgspec.to_builtins(problem.errors)

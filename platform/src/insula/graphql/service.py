@@ -106,7 +106,7 @@ class GraphService:
 
     def refusal(self, problem: Problem, exchange: Exchange) -> list[dict[str, Any]]:
         """A problem as the errors of an answer."""
-        return [error_of(problem, exchange.trace_id)]
+        return [error_of(problem, exchange)]
 
     # Reading
 
@@ -120,7 +120,7 @@ class GraphService:
             text = await self._persisted.text_of(exchange.tenant.key, request.query, extensions)
             prepared = self.schema.prepare(text)
             if prepared.errors:
-                return {"errors": [formatted(each, exchange.trace_id) for each in prepared.errors]}
+                return {"errors": [formatted(each, exchange) for each in prepared.errors]}
             if prepared.refused is not None:
                 raise prepared.refused
             assert prepared.document is not None
@@ -134,14 +134,14 @@ class GraphService:
 
     async def _query(self, exchange: Exchange, asked: Asked) -> Content:
         result = await self._run(asked, self._context(exchange, self._reading(exchange)))
-        return _content_of(result, exchange.trace_id)
+        return _content_of(result, exchange)
 
     async def _mutate(self, exchange: Exchange, asked: Asked, work: Work) -> tuple[Content, bool]:
         """What to answer, and whether to commit."""
         result = await self._run(asked, self._context(exchange, work, writes=True))
         if result.errors:
             result = ExecutionResult(None, result.errors)
-        return _content_of(result, exchange.trace_id), not result.errors
+        return _content_of(result, exchange), not result.errors
 
     async def _mutate_alone(self, exchange: Exchange, asked: Asked) -> Content:
         """A mutation in a transaction of its own."""
@@ -165,11 +165,11 @@ class GraphService:
         context = self._context(exchange, self._reading(exchange))
         found = await self.schema.follow(asked.document, context, asked.variables, asked.name)
         if isinstance(found, ExecutionResult):
-            yield {"errors": [formatted(each, exchange.trace_id) for each in found.errors or ()]}
+            yield {"errors": [formatted(each, exchange) for each in found.errors or ()]}
             return
         try:
             async for result in found:
-                yield _content_of(result, exchange.trace_id)
+                yield _content_of(result, exchange)
                 context.forget()
         finally:
             await found.aclose()
@@ -184,11 +184,11 @@ class GraphService:
         return Context(work, exchange, self._services, writes=writes, privileged=privileged)
 
 
-def _content_of(result: ExecutionResult, trace_id: str) -> Content:
+def _content_of(result: ExecutionResult, exchange: Exchange) -> Content:
     """A result as it is sent."""
     content: Content = {}
     if result.errors:
-        content["errors"] = [formatted(error, trace_id) for error in result.errors]
+        content["errors"] = [formatted(error, exchange) for error in result.errors]
         if result.data is None and all(error.path is None for error in result.errors):
             return content  # the variables did not fit: nothing was run
     content["data"] = result.data

@@ -37,7 +37,7 @@ class Answer:
         self._start = None
 
     async def __call__(self, message: Message) -> None:
-        kind = message["type"]
+        kind: str = message["type"]
         if kind == "http.response.start":
             self._start = message
             self._failed = self._streaming

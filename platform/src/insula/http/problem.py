@@ -50,17 +50,20 @@ class Problem(Exception):
         **extra: Any,
     ) -> None:
         super().__init__(detail or self.title)
-        self.detail = detail
-        self.errors = errors
+        self._said = (detail, errors)
+        """What it is translated from; what is shown are plain strings."""
+        self.detail = str(detail)
+        self.errors = tuple(FieldError(error.pointer, str(error.detail)) for error in errors)
         self.headers = dict(headers or {})
         self.extra = extra
 
     def localise(self, locale: str) -> None:
         """Say it in another language; what nobody has translated stays English."""
         self.title = translate(self.title, locale)  # type: ignore[misc]  # of this one problem
-        self.detail = translate(self.detail, locale)
+        detail, errors = self._said
+        self.detail = translate(detail, locale)
         self.errors = tuple(
-            FieldError(error.pointer, translate(error.detail, locale)) for error in self.errors
+            FieldError(error.pointer, translate(error.detail, locale)) for error in errors
         )
 
     def body(self, *, instance: str = "", trace_id: str = "") -> bytes:
