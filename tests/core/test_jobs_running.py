@@ -1,20 +1,23 @@
 """Many jobs, many workers: fairness, crashes, lost Redis, orderly ends, crons."""
 
 import asyncio
+import os
 import secrets
+import signal
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from fixtures import mortal
 from fixtures.background import WorkerProcess
 from fixtures.inside import Inside, inside
 from fixtures.installation import Installation, SignUp, TestTenant
 from fixtures.jobs import Bench, Nothing, running, shown, unique, until
 from insula.db import Statement
 from insula.jobs import Cron, Job, JobContext, turns
-from insula.jobs.runner import JobRunner
 from msgspec.structs import replace
 from redis.asyncio import Redis
 from saq.job import Job as SaqJob
@@ -111,33 +114,57 @@ async def test_a_job_without_tenant_does_not_start(bench: Bench, acme: TestTenan
     assert started == [acme.slug]
 
 
-async def test_a_job_whose_worker_died_runs_again(bench: Bench, acme: TestTenant) -> None:
-    begun: list[int] = []
+async def test_a_job_whose_worker_was_killed_runs_again(
+    installation: Installation, bench: Bench, acme: TestTenant
+) -> None:
+    job = Job(name=unique("garden.die"), args=Nothing, run=mortal.die_once)
+    (job_id,) = await bench.ask(acme, job)
+    environ = {**os.environ, **installation.environ, "INSULA_JOB_LEASE_SECONDS": "1.5"}
 
-    async def die_once(context: JobContext, args: Nothing) -> int:
+    async def worker() -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, mortal.__file__, job.name, env=environ
+        )
+
+    first = await worker()
+    assert await asyncio.wait_for(first.wait(), 120) == -signal.SIGKILL
+    assert (await shown(acme, job_id, "running"))["attempt"] == 1
+    second = await worker()
+    try:
+        assert (await shown(acme, job_id, "succeeded"))["result"] == 2
+    finally:
+        second.kill()
+        await second.wait()
+
+
+async def test_what_a_worker_does_that_was_taken_for_dead_no_longer_counts(
+    bench: Bench, acme: TestTenant
+) -> None:
+    begun: list[int] = []
+    let_go = asyncio.Event()
+
+    async def stall_once(context: JobContext, args: Nothing) -> int:
         begun.append(context.attempt)
         if context.attempt == 1:
-            await asyncio.Event().wait()
+            await let_go.wait()
         return context.attempt
 
-    job = Job(name=unique("garden.die"), args=Nothing, run=die_once)
-    set_up(bench, job_lease_seconds=1.5, job_drain_seconds=0)
+    job = Job(name=unique("garden.stall"), args=Nothing, run=stall_once)
     (job_id,) = await bench.ask(acme, job)
-    dead = bench.runner([job])
-    task = asyncio.create_task(dead.run(asyncio.Event()))
-    await until(lambda: begun == [1])
-    forget(dead)  # it neither says that it is alive nor gives anything back
-    async with running(bench.runner([job])):
-        done = await shown(acme, job_id, "succeeded")
-    assert (done["result"], begun) == (2, [1, 2])
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    assert (await shown(acme, job_id, "succeeded"))["attempt"] == 2
-
-
-def forget(runner: JobRunner) -> None:
-    """Make a runner hold nothing that it knows of: as if it were dead, as far as others see."""
-    runner._runs.clear()
+    set_up(bench, job_lease_seconds=600)  # it won't say that it is alive for so long
+    stalled = bench.runner([job])
+    async with running(stalled):
+        await until(lambda: begun == [1])
+        expired = text(
+            "UPDATE spool.job_turns SET lease = now() - interval '1s' WHERE job_id = :job"
+        )
+        async with bench.catalogue() as tx:
+            await tx.execute(Statement(expired), job=job_id)
+        async with running(bench.runner([job])):
+            assert (await shown(acme, job_id, "succeeded"))["result"] == 2
+        let_go.set()
+    assert begun == [1, 2]
+    assert (await shown(acme, job_id, "succeeded"))["result"] == 2
 
 
 async def test_a_redis_that_lost_its_memory_loses_no_job(bench: Bench, acme: TestTenant) -> None:
