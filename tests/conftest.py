@@ -4,6 +4,7 @@ pytest_plugins = [
     "fixtures.mail",  # before those that import it, or pytest cannot rewrite its assertions
     "fixtures.installation",
     "fixtures.background",
+    "fixtures.brokers",
     "fixtures.receiver",
     "fixtures.collector",
     "fixtures.live",

@@ -109,6 +109,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trace_ratio: float = 0.01
     """Share of requests traced when the caller did not decide."""
 
+    broker_url: str = ""
+    """``amqp://user:password@host`` (RabbitMQ) or ``kafka://host:port,host:port``: every event goes
+    there as a CloudEvent. Empty: there is no broker."""
+    broker_topic: str = "insula.events"
+    """RabbitMQ's topic exchange, or Kafka's topic, that events go to."""
+    broker_inbound: str = "insula.inbound"
+    """The queue or topic that events for tenants are taken from; empty: none are."""
     job_concurrency: int = 10
     """Jobs that a worker runs at the same time."""
     job_tenant_limit: int = 5

@@ -8,6 +8,9 @@ from typing import Any
 
 import structlog
 
+from insula.broker.inward import Inbound
+from insula.broker.line import line_to
+from insula.broker.outward import BrokerConsumer
 from insula.db.listening import listen
 from insula.events import consumers
 from insula.events.consumers import Consumer
@@ -19,7 +22,7 @@ from insula.foundation import Foundation
 from insula.jobs import Cron, Job
 from insula.jobs.runner import JobRunner
 from insula.mail.sending import SEND as SEND_MAIL
-from insula.module import discover
+from insula.module import RESERVED, discover
 from insula.realtime.consumer import LiveEvents
 from insula.settings import Settings
 from insula.tenancy.roles import PROVISIONER, login_url
@@ -59,7 +62,10 @@ def _parts(foundation: Foundation, stop: asyncio.Event) -> list[Coroutine[Any, A
     """What runs side by side; each ends soon after ``stop`` is set."""
     settings = foundation.settings
     runner = _runner(foundation)
-    following = Following(foundation.tenants, _consumers(foundation), foundation.tracing)
+    outward, inward = _broker(foundation)
+    following = Following(
+        foundation.tenants, [*_consumers(foundation), *outward], foundation.tracing
+    )
     relay = Relay(
         foundation.catalogue,
         following,
@@ -79,6 +85,8 @@ def _parts(foundation: Foundation, stop: asyncio.Event) -> list[Coroutine[Any, A
         sender.run(stop),
         listen(login_url(settings, PROVISIONER), wakes, stop),
         runner.run(stop),
+        *(part.run(stop) for part in outward),
+        *(part.run(stop) for part in inward),
     ]
 
 
@@ -88,6 +96,17 @@ def _consumers(foundation: Foundation) -> list[Consumer]:
         LiveEvents(foundation.realtime),
         WebhookConsumer(),
     ]
+
+
+def _broker(foundation: Foundation) -> tuple[list[BrokerConsumer], list[Inbound]]:
+    """What speaks to the broker, if there is one."""
+    settings = foundation.settings
+    ours = {*RESERVED, *foundation.modules}
+    if not settings.broker_url:
+        return [], []
+    outward = BrokerConsumer(line_to(settings.broker_url), settings.broker_topic, ours)
+    inward = [Inbound(foundation, ours)] if settings.broker_inbound else []
+    return [outward], inward
 
 
 def _runner(foundation: Foundation) -> JobRunner:

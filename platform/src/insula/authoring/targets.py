@@ -9,6 +9,7 @@ import msgspec
 from sqlalchemy import MetaData, Table
 from sqlalchemy.orm import DeclarativeBase
 
+from insula.broker import tables as broker_tables
 from insula.db import CatalogueTable, TenantTable
 from insula.events import tables as event_tables
 from insula.files import tables as file_tables
@@ -23,6 +24,7 @@ from insula.tenancy.errors import ModuleNotInstalled
 from insula.webhooks import tables as webhooks_tables
 
 _CORE = (
+    broker_tables,
     event_tables,
     file_tables,
     identity_tables,
