@@ -117,8 +117,8 @@ async def test_a_job_without_tenant_does_not_start(bench: Bench, acme: TestTenan
 async def test_a_job_whose_worker_was_killed_runs_again(
     installation: Installation, bench: Bench, acme: TestTenant
 ) -> None:
-    job = Job(name=unique("garden.die"), args=Nothing, run=mortal.die_once)
-    (job_id,) = await bench.ask(acme, job)
+    job = Job(name=unique("garden.die"), args=dict, run=mortal.die_once)
+    (job_id,) = await bench.ask(acme, job, {})
     environ = {**os.environ, **installation.environ, "INSULA_JOB_LEASE_SECONDS": "1.5"}
 
     async def worker() -> asyncio.subprocess.Process:
