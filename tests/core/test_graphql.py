@@ -254,7 +254,8 @@ def test_tenants_see_their_own(sign_up: SignUp) -> None:
 )
 def test_what_nobody_foresaw_is_told_to_nobody(path: Any, cause: Exception | None) -> None:
     error = GraphQLError("the secret", path=path, original_error=cause)
-    said = formatted(error, "trace")
+    exchange = Exchange({"type": "http", "path": "/graphql", "headers": []})
+    said = formatted(error, exchange)
     assert said["message"] == "Something went wrong on our side"
     assert said["extensions"]["code"] == "INTERNAL"
     assert "secret" not in str(said)

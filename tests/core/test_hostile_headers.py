@@ -146,7 +146,11 @@ def _forged(tenant: TestTenant, installation: Installation) -> dict[str, str]:
     good = tenant.owner.tokens["access_token"]
     head, payload, signature = good.split(".")
     said = json.loads(base64.urlsafe_b64decode(payload + "=="))
-    user = {"user_id": UUID(said["sub"]), "tenant_id": UUID(said["tid"]), "session_id": uuid4()}
+    user: dict[str, Any] = {
+        "user_id": UUID(said["sub"]),
+        "tenant_id": UUID(said["tid"]),
+        "session_id": uuid4(),
+    }
     other_key = AccessTokens("another secret " * 5, seconds=900).issue(**user, role="owner")
     expired = AccessTokens(installation.settings.secret_key, seconds=-1).issue(**user, role="owner")
     none = _base64({"alg": "none", "typ": "at+jwt"})

@@ -240,7 +240,7 @@ def _check_names(module: Module) -> Iterable[str]:
 
 def _check_search(module: Module) -> Iterable[str]:
     scopes = {scope.name for scope in module.scopes}
-    tables = {cls.__table__.name: cls for cls in module.tables}
+    tables = {cls.__tablename__: cls for cls in module.tables}
     for source in module.search:
         if not source.kind.startswith(f"{module.name}."):
             yield f"search kind {source.kind!r} must be called '{module.name}.<thing>'"

@@ -59,7 +59,7 @@ def check_strength(password: str, *, pointer: str, personal: tuple[str, ...] = (
     """
     lowered = password.casefold()
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        fault = say(
+        fault: str = say(
             "must have {min_length} to {max_length} characters",
             min_length=MIN_LENGTH,
             max_length=MAX_LENGTH,
