@@ -42,10 +42,10 @@ class Writer(threading.Thread):
         self._url = url
         self._session = requests.Session()
         self._session.headers.update(headers)
-        self._stop = stop
+        self._halt = stop
 
     def run(self) -> None:
-        while not self._stop.is_set():
+        while not self._halt.is_set():
             title = secrets.token_hex(8)
             note = self._send("POST", "/api/v1/notes", {"title": title, "body": "0"})
             if note is None:
@@ -75,5 +75,5 @@ class Writer(threading.Thread):
             if answer is not None and answer.status_code not in (409, 429, 502, 503, 504):
                 self.refused.append(f"{method} {path}: {answer.status_code} {answer.text}")
                 return None
-            self._stop.wait(0.1)
+            self._halt.wait(0.1)
         return None
