@@ -86,7 +86,6 @@ class Dispatcher:
                 await self.step()
             except Exception as error:
                 log.warning("jobs cannot be handed out", exc_info=error)
-            # Not wait_for: woken and cancelled in one turn of the loop, it forgets the latter.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._woken.wait()

@@ -256,6 +256,11 @@ def _soon(seconds: float) -> datetime:
 
 
 async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    """Cancel them for good. In Python 3.11, wait_for forgets that it was cancelled if what it waits
+    for is done in the same moment, and redis-py sends every command by it."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=1)
+    await asyncio.gather(*tasks, return_exceptions=True)  # so that none is called unretrieved
