@@ -166,11 +166,11 @@ def test_numbers_that_no_column_holds_find_nothing(tenant: TestTenant, number: s
     [
         ("DELETE", "/api/v1/notes", "GET, HEAD, OPTIONS, POST"),
         ("POST", f"/api/v1/notes/{_ID}", "DELETE, GET, HEAD, OPTIONS, PATCH"),
-        ("PUT", "/api/v1/me", "GET, HEAD, OPTIONS"),
+        ("PUT", "/api/v1/me", "GET, HEAD, OPTIONS, PATCH"),
         ("GET", "/api/v1/sessions", "OPTIONS, POST"),
-        ("BREW", "/api/v1/me", "GET, HEAD, OPTIONS"),
-        ("TRACE", "/api/v1/me", "GET, HEAD, OPTIONS"),
-        ("get", "/api/v1/me", "GET, HEAD, OPTIONS"),
+        ("BREW", "/api/v1/me", "GET, HEAD, OPTIONS, PATCH"),
+        ("TRACE", "/api/v1/me", "GET, HEAD, OPTIONS, PATCH"),
+        ("get", "/api/v1/me", "GET, HEAD, OPTIONS, PATCH"),
         ("POST", "/health/live", "GET, HEAD, OPTIONS"),
     ],
 )

@@ -56,7 +56,7 @@ def test_errors_are_documented_as_problems(document: dict[str, Any]) -> None:
     responses = document["components"]["responses"]
     for _, path, operation in _operations(document):
         for status, answer in operation["responses"].items():
-            if status[0] in "45" and not path.startswith("/health"):
+            if status[0] in "45" and not path.startswith(("/health", "/compat/")):
                 found = responses[answer["$ref"].rpartition("/")[2]] if "$ref" in answer else answer
                 assert list(found["content"]) == ["application/problem+json"], (path, status)
 
@@ -79,7 +79,7 @@ def test_a_number_in_a_path_documents_its_bounds(document: dict[str, Any]) -> No
 def test_bodies_have_examples_that_work(document: dict[str, Any]) -> None:
     for _, path, operation in _operations(document):
         content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-        if content is not None:
+        if content:  # a file that is uploaded as JSON has no schema to be an example of
             assert "example" in content, path
 
 

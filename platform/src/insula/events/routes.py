@@ -133,7 +133,7 @@ async def list_dead_letters(tx: Work) -> list[DeadLetter]:
     return await tx.many(_LETTERS)
 
 
-@post("/rewind", right="events:write", status_code=202, problems=(NoSuchConsumer,))
+@post("/rewind", right="events:write", status_code=204, problems=(NoSuchConsumer,))
 async def rewind_consumer(data: Rewind, tx: Work, caller: Caller) -> None:
     """Have a consumer go through the log again, from after an event on. It may get what it has had;
     whoever receives it can tell by the event's id."""
