@@ -15,11 +15,12 @@ from insula_bench import (
     report,
     request_path,
     startup,
+    webhooks,
 )
 from insula_bench.installation import installed
 
 _RESULTS = Path(__file__).parent.parent / "RESULTS.md"
-_PARTS = ("requests", "files", "provisioning", "start", "live")
+_PARTS = ("requests", "files", "provisioning", "start", "live", "webhooks")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -46,6 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tenants", type=int, default=60, help="to provision (default 60)")
     parser.add_argument("--live-rounds", type=int, default=3, help="of fan-out (default 3)")
     parser.add_argument("--watchers", type=int, default=1000, help="of fan-out (default 1000)")
+    parser.add_argument("--events", type=int, default=2000, help="of webhooks (default 2000)")
+    parser.add_argument("--hook-rounds", type=int, default=5, help="of webhooks (default 5)")
     parser.add_argument("--starts", type=int, default=5, help="cold and warm (default 5)")
     parser.add_argument("--output", type=Path, help="default: RESULTS.md, if nothing is left out")
     return parser
@@ -64,6 +67,10 @@ def _section(part: str, folder: Path, options: argparse.Namespace) -> str:
         if part == "live":
             return live_report.section(
                 live.measure(installation, rounds=options.live_rounds, watchers=options.watchers)
+            )
+        if part == "webhooks":
+            return report.webhooks(
+                webhooks.measure(installation, events=options.events, rounds=options.hook_rounds)
             )
         if part == "files":
             return report.files(file_transfer.measure(installation, rounds=options.rounds))

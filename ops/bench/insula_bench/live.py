@@ -74,7 +74,7 @@ async def _measure(installation: Installation, rounds: int, watchers: int) -> Li
             ours = _Ours(server, api.headers, foundation, tenant)
             with _bare() as bare:
                 fan_out = await _fan_out(ours, bare, rounds, watchers)
-            with _worker(installation):
+            with worker(installation):
                 events = await _events(ours, note)
         finally:
             await foundation.close()
@@ -111,7 +111,8 @@ def _bare() -> Iterator[_Bare]:
 
 
 @contextmanager
-def _worker(installation: Installation) -> Iterator[None]:
+def worker(installation: Installation) -> Iterator[None]:
+    """``insula worker``, ready."""
     command = [sys.executable, "-c", "from insula.cli.worker import worker; worker()"]
     environment = {**os.environ, **installation.environment, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as process:

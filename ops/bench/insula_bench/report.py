@@ -7,6 +7,7 @@ from insula_bench.contest import PAGE
 from insula_bench.file_transfer import Transfer, Transfers
 from insula_bench.request_path import CONNECTIONS, Turn, Turns
 from insula_bench.timing import Times
+from insula_bench.webhooks import Webhooks
 
 _OPERATIONS = {
     "get": "`GET /api/v1/notes/{id}`",
@@ -92,6 +93,16 @@ def requests(turns: Turns) -> str:
     return "\n".join([*parts, _targets(turns)])
 
 
+_WEBHOOKS = """## Webhooks
+
+Events committed in one transaction, until the receiver has the last of them: numbered, written into
+the log and into deliveries, signed, sent, each recorded. The bare client (aiohttp) posts ready bodies
+to the same receiver, eight at a time, and records nothing.
+
+Again: `python ops/bench/run.py --only webhooks`
+"""
+
+
 def files(transfers: Transfers) -> str:
     rows = []
     for name, by_server in transfers.items():
@@ -104,6 +115,14 @@ def files(transfers: Transfers) -> str:
         )
     head = ["", "Insula MiB/s", "bare MiB/s", "Insula of bare"]
     return _FILES + "\n" + _table(head, rows)
+
+
+def webhooks(found: Webhooks) -> str:
+    rates = [f"{median(those):,.0f}" for those in (found.ours, found.bare)]
+    ratios = [ours / bare for ours, bare in zip(found.ours, found.bare, strict=True)]
+    ratio = f"**{found.ratio:.2f}** ({min(ratios):.2f}–{max(ratios):.2f})"
+    head = ["", "Insula a second", "bare a second", "Insula of bare"]
+    return _WEBHOOKS + "\n" + _table(head, [[f"{found.events:,} deliveries", *rates, ratio]])
 
 
 def _rate(turns: Sequence[Transfer]) -> float:
