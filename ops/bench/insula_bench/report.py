@@ -95,9 +95,9 @@ def requests(turns: Turns) -> str:
 
 _WEBHOOKS = """## Webhooks
 
-Events committed in one transaction, until the receiver has the last of them: numbered, written into
-the log and into deliveries, signed, sent, each recorded. The bare client (aiohttp) posts ready bodies
-to the same receiver, eight at a time, and records nothing.
+Events committed in one transaction, until the receiver has the last of them: numbered, written
+into the log and into deliveries, signed, sent, each recorded. The bare client (aiohttp) posts ready
+bodies to the same receiver, eight at a time, and records nothing.
 
 Again: `python ops/bench/run.py --only webhooks`
 """

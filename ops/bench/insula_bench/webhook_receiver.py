@@ -1,6 +1,7 @@
 """A server that takes webhooks as fast as Python can.
 
-``python -m insula_bench.webhook_receiver PORT``; ``GET`` answers how many have arrived and when the last one did, on the system's monotonic clock.
+``python -m insula_bench.webhook_receiver PORT``; ``GET`` answers how many have arrived and when the
+last one did, on the system's monotonic clock.
 """
 
 import asyncio
