@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -141,7 +141,8 @@ def test_start_after_the_supervisor_was_killed(running: SupervisedHome) -> None:
 def test_start_after_everything_was_killed(running: SupervisedHome) -> None:
     assert running.process is not None
     for pid in processes_of(running.home):
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it went with its parent
+            os.kill(pid, signal.SIGKILL)
     running.end(signal.SIGKILL)
     running.start()
     assert_works(running)
