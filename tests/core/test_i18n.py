@@ -1,13 +1,16 @@
 """Languages: negotiated, chosen by user and tenant, and complete."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 from fixtures.command import CommandLine
 from fixtures.installation import Installation, SignUp, TestTenant
-from insula.i18n import say_count
+from insula.i18n import LANGUAGES, say_count
 from insula.i18n.catalogues import language
 from insula.i18n.formatting import format_money
 from insula.i18n.negotiation import negotiate
+from insula.mail.templates import render
 
 NOWHERE = "/api/v1/users/00000000-0000-7000-8000-000000000000"
 NOT_FOUND = {"en": "Not found", "de": "Nicht gefunden", "ar": "غير موجود"}
@@ -115,3 +118,33 @@ def test_plurals_have_the_forms_of_the_language() -> None:
     assert say_count("{n} vote", "{n} votes", n=2) == "2 votes"
     forms = language("ar").form_of
     assert [forms(n) for n in (0, 1, 2, 3, 11, 100)] == [0, 1, 2, 3, 4, 5]
+
+
+def test_every_mail_is_there_in_every_language() -> None:
+    """A template without a translation would be sent in English."""
+    root = Path(__file__).parents[2]
+    templates = [
+        file
+        for source in ("platform/src", "tenants/src")
+        for file in (root / source).rglob("templates/mail/*.en.md")
+    ]
+    missing = [
+        other
+        for file in templates
+        for name in LANGUAGES
+        if not (other := file.with_name(file.name.replace(".en.", f".{name}."))).exists()
+    ]
+    assert templates
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    ("locale", "says", "direction"),
+    [("de-AT", "du wolltest an", "ltr"), ("ar", "طلبتَ تذكيرك", "rtl"), ("fr", "you wanted", "ltr")],
+)
+def test_a_mail_speaks_its_readers_language(locale: str, says: str, direction: str) -> None:
+    context = {"name": "Mira", "title": "Water the tomatoes", "project": "Roof", "due": "Monday"}
+    mail = render("tasks.reminder", locale, context)
+    assert says in mail.text
+    assert f'dir="{direction}"' in mail.html
+    assert "Water the tomatoes" in mail.text

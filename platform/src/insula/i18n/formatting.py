@@ -33,7 +33,7 @@ def format_time(moment: datetime, locale: str, zone: str | tzinfo = "UTC") -> st
 
 
 def format_day(day: date, locale: str) -> str:
-    return str(_date(day, "long", locale=locale))
+    return str(_date(day, "full", locale=locale))
 
 
 def format_names(names: list[str], locale: str) -> str:

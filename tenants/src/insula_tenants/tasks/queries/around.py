@@ -65,6 +65,8 @@ class DueReminder(msgspec.Struct):
     due_date: Day | None
     due_time: time | None
     zone: str
+    locale: str
+    """Empty for somebody who has not chosen a language."""
 
 
 INSERT_REMINDER = Statement(
@@ -145,6 +147,7 @@ SEND = Statement(
         Task.due_date,
         Task.due_time,
         Task.zone,
+        func.coalesce(UserRow.locale, "").label("locale"),
     ),
     DueReminder,
 )

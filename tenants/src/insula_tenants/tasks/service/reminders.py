@@ -11,6 +11,7 @@ from insula.db.ids import new_id
 from insula.events import emit
 from insula.http.problem import FieldError, InvalidInput
 from insula.i18n import say
+from insula.i18n.formatting import format_day
 from insula.jobs import Job, JobContext, cancel, enqueue
 from insula.mail import send_mail
 
@@ -39,6 +40,7 @@ async def run(context: JobContext, args: Remind) -> str:
             return "not needed any more"
         data = ReminderSent(args.reminder_id, due.task_id, due.project_id, due.user_id)
         where = (f"users/{due.user_id}",)
+        locale = due.locale or context.tenant.locale
         await emit(tx, REMINDER_SENT, data, subject=f"tasks/{due.task_id}", channels=where)
         await send_mail(
             tx,
@@ -49,18 +51,19 @@ async def run(context: JobContext, args: Remind) -> str:
                 "name": due.name,
                 "title": due.title,
                 "project": due.project,
-                "due": _in_words(due),
+                "due": _in_words(due, locale),
             },
+            locale=locale,
         )
     return "sent"
 
 
-def _in_words(due: queries.DueReminder) -> str:
+def _in_words(due: queries.DueReminder, locale: str) -> str:
     """When it is due, on the clock of its zone; empty for a task without a date."""
     if due.due_date is None:
         return ""
-    at = "" if due.due_time is None else f" at {due.due_time:%H:%M} ({due.zone})"
-    return f"{due.due_date:%A, %Y-%m-%d}{at}"
+    day = format_day(due.due_date, locale)
+    return day if due.due_time is None else f"{day}, {due.due_time:%H:%M} ({due.zone})"
 
 
 REMIND = Job(name="tasks.remind", args=Remind, run=run, summary="Remind somebody of a task")
