@@ -112,6 +112,19 @@ async def test_a_tenant_writes_rows_of_its_own_to_the_outbox_and_reads_none(
         await connection.close()
 
 
+async def test_what_one_tenant_puts_into_the_outbox_holds_up_no_other(
+    installation: Installation, sign_up: SignUp, worker: WorkerProcess
+) -> None:
+    hostile, other = sign_up(), sign_up()
+    async with inside(installation) as platform:
+        attacker, victim = await platform.tenant(hostile), await platform.tenant(other)
+        async with platform.transaction(attacker) as tx:
+            await tx.run_script("INSERT INTO spool.outbox (kind, body) VALUES ('event', '1')")
+        await happen(platform, victim, 1, 2)
+    items = await asyncio.to_thread(logged, other, count=2)
+    assert [item["data"]["number"] for item in items] == [1, 2]
+
+
 async def test_nothing_is_lost_or_doubled_when_the_worker_is_killed(
     installation: Installation, acme: TestTenant, worker: WorkerProcess
 ) -> None:

@@ -104,9 +104,14 @@ class Relay:
         """Move events of every tenant that has some from the outbox to its log."""
         moved = []
         for role in await self._reading().many(_ROLES, most=_LANES):
-            async with self._catalogue.transaction(0, CATALOGUE_PRELUDE) as catalogue:
-                if (tenant := await self._number(catalogue, role)) is not None:
-                    moved.append(tenant.id)
+            try:
+                async with self._catalogue.transaction(0, CATALOGUE_PRELUDE) as catalogue:
+                    tenant = await self._number(catalogue, role)
+            except Exception as error:  # rows of one tenant must not hold up the others'
+                log.warning("events cannot be numbered", role=role, exc_info=error)
+                continue
+            if tenant is not None:
+                moved.append(tenant.id)
         return moved
 
     async def _number(self, catalogue: Work, role: str) -> Tenant | None:
