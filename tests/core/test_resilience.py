@@ -18,7 +18,7 @@ from insula.db.pool import Pool
 from insula.http import body as body_module
 from insula.http.body import MAX_DEPTH, check_json, read_body
 from insula.http.problem import BadRequest, RequestTimeout
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.roles import PROVISIONER, bucket_login, login_url
 from redis import Redis
 from sqlalchemy import literal_column, select

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from insula.events import emit
 from insula.foundation import Foundation
 from insula.module import discover
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.tenant import BY_SLUG, Tenant
 from insula_tenants.notes.events import UPDATED, NoteChanged
 

@@ -8,7 +8,7 @@ from insula.db import Database
 from insula.db.pool import Pool
 from insula.identity import passwords
 from insula.tenancy import provisioning
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.roles import PROVISIONER, login_url
 from insula.tenancy.schemas import Owner, SignUp
 from insula.tenancy.signup import found

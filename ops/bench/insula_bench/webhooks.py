@@ -18,7 +18,7 @@ from insula.db.ids import new_id
 from insula.events import emit
 from insula.foundation import Foundation
 from insula.module import discover
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.tenant import BY_SLUG, Tenant
 from insula_tenants.notes.events import UPDATED, NoteChanged
 

@@ -18,8 +18,8 @@ from insula.identity.queries import Login
 from insula.module import Demo, Module, discover
 from insula.settings import Settings
 from insula.tenancy import provisioning
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.errors import ModuleNeedsOthers
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
 from insula.tenancy.roles import OWNER, PROVISIONER, login_url
 from insula.tenancy.schemas import Owner, SignUp
 from insula.tenancy.signup import found

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from insula.db import Database
-from insula.db.pool import Pool
 from insula.egress import Egress, Policy
 from insula.files.links import Links
 from insula.files.previews import Previews
@@ -16,7 +14,7 @@ from insula.realtime.log import SCRIPTS as LIVE_SCRIPTS
 from insula.realtime.publisher import Realtime
 from insula.settings import Settings, SettingsError
 from insula.telemetry.tracing import Tracing
-from insula.tenancy.roles import PROVISIONER, bucket_login, login_url
+from insula.tenancy.cells import Cells
 from insula.tenancy.tenant import Directory
 
 
@@ -35,10 +33,9 @@ class Foundation:
             )
         self.settings = settings
         self.modules = modules
-        self.tenants = Database(
-            [_pool(settings, bucket_login(bucket)) for bucket in range(settings.buckets)]
-        )
-        self.catalogue = Database([_pool(settings, PROVISIONER)])
+        self.cells = Cells(settings)
+        self.tenants = self.cells.tenants
+        self.catalogue = self.cells.catalogue
         self.redis = RedisLine(Address(settings.redis_url), (SCRIPT, *LIVE_SCRIPTS))
         self.directory = Directory()
         self.tracing = Tracing(settings)
@@ -67,15 +64,5 @@ class Foundation:
     async def close(self) -> None:
         await self.egress.close()
         await self.redis.close()
-        await self.tenants.close()
-        await self.catalogue.close()
+        await self.cells.close()
         self.tracing.close()
-
-
-def _pool(settings: Settings, login: str) -> Pool:
-    return Pool(
-        login_url(settings, login),
-        size=settings.pool_size,
-        tenants=settings.connection_tenants,
-        seconds=settings.connection_seconds,
-    )

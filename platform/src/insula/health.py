@@ -13,7 +13,7 @@ from insula.access import PUBLIC
 from insula.db import Database, Statement
 from insula.http.drain import Drain
 from insula.http.redis_line import RedisLine
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 
 _PING = Statement(select(literal_column("1")), int)
 

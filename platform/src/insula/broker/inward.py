@@ -23,7 +23,7 @@ from insula.db import Statement, Work, binds
 from insula.events.outbox import EventBody, OutboxRow
 from insula.foundation import Foundation
 from insula.telemetry.tracing import read_traceparent
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.tenant import Tenant
 
 log = structlog.get_logger("insula.broker")

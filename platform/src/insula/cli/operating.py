@@ -31,17 +31,14 @@ async def catalogue(settings: Settings) -> "AsyncIterator[Work]":
     Raises:
         SettingsError: there is no database URL.
     """
-    from insula.db import Database
-    from insula.db.pool import Pool
-    from insula.tenancy.provisioning import CATALOGUE_PRELUDE
-    from insula.tenancy.roles import PROVISIONER, login_url
+    from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, Cells
 
-    database = Database([Pool(login_url(settings, PROVISIONER), size=1)])
+    cells = Cells(settings, size=1)
     try:
-        async with database.transaction(0, CATALOGUE_PRELUDE) as work:
+        async with cells.catalogue.transaction(HOME, CATALOGUE_PRELUDE) as work:
             yield work
     finally:
-        await database.close()
+        await cells.close()
 
 
 class Operator:
@@ -54,11 +51,11 @@ class Operator:
 
     def transaction(self) -> "AbstractAsyncContextManager[Work]":
         """A transaction: committed at the end of the block, rolled back by an exception."""
-        return self._database.transaction(0, self.tenant.prelude)
+        return self._database.transaction(self.tenant.bucket, self.tenant.prelude)
 
     def reading(self) -> "Work":
         """For reads alone: each statement by itself."""
-        return self._database.work(0, self.tenant.prelude, writes=False)
+        return self._database.work(self.tenant.bucket, self.tenant.prelude, writes=False)
 
     async def user_id(self, email: str | None = None) -> UUID:
         """The user in whose name a command acts: the one with this address, or the first owner.
@@ -100,19 +97,17 @@ async def operate(slug: str, *, module: str) -> AsyncIterator[Operator]:
     Raises:
         TenantNotFound, ModuleDisabled, SettingsError: see there.
     """
-    from insula.db import Database
-    from insula.db.pool import Pool
+    from insula.tenancy.cells import Cells
     from insula.tenancy.errors import ModuleDisabled
     from insula.tenancy.lifecycle import get_tenant
-    from insula.tenancy.roles import bucket_login, login_url
 
     settings = installation_settings()
     async with catalogue(settings) as work:
         tenant = await get_tenant(work, slug)
     if module not in tenant.modules:
         raise ModuleDisabled(f"{module} is off: `insula modules enable {module} --tenant {slug}`.")
-    database = Database([Pool(login_url(settings, bucket_login(tenant.bucket)), size=4)])
+    cells = Cells(settings, size=4)
     try:
-        yield Operator(settings, tenant, database)
+        yield Operator(settings, tenant, cells.tenants)
     finally:
-        await database.close()
+        await cells.close()

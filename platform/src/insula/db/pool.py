@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
 import msgspec
@@ -67,7 +67,7 @@ def _give_up(waiter: asyncio.Future[Connection | None]) -> None:
 
 class Pool:
     """At most ``size`` connections of one login; ``acquire`` waits in line for at most ``patience``
-    seconds.
+    seconds. ``dsn`` may be a function that finds the address out when one is opened.
 
     Raises:
         PoolExhausted: from :meth:`acquire`.
@@ -75,7 +75,7 @@ class Pool:
 
     def __init__(
         self,
-        dsn: str,
+        dsn: str | Callable[[], Awaitable[str]],
         *,
         size: int,
         tenants: int = 200,
@@ -120,7 +120,8 @@ class Pool:
     async def _connect(self) -> Connection:
         """Fill a place that is counted already."""
         try:
-            return await open_connection(self._dsn)
+            dsn = self._dsn if isinstance(self._dsn, str) else await self._dsn()
+            return await open_connection(dsn)
         except BaseException:
             self._vacate()
             raise

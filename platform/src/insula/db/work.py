@@ -1,6 +1,6 @@
 """The unit of work: one request's statements, bound to one tenant."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -227,13 +227,18 @@ class Work:
 
 
 class Database:
-    """Hands out units of work; one per process."""
+    """Hands out units of work; one per process. ``pools`` are the buckets', or make a bucket's when
+    it is first asked for."""
 
-    def __init__(self, pools: list[Pool]) -> None:
-        self._pools = pools
+    def __init__(self, pools: Sequence[Pool] | Callable[[int], Pool]) -> None:
+        self._make = pools if callable(pools) else pools.__getitem__
+        self._pools: dict[int, Pool] = {}
 
     def work(self, bucket: int, prelude: Prelude, *, writes: bool) -> Work:
-        return Work(self._pools[bucket], prelude, writes=writes)
+        pool = self._pools.get(bucket)
+        if pool is None:
+            pool = self._pools[bucket] = self._make(bucket)
+        return Work(pool, prelude, writes=writes)
 
     @asynccontextmanager
     async def transaction(self, bucket: int, prelude: Prelude) -> AsyncIterator[Work]:
@@ -250,5 +255,5 @@ class Database:
         await work.finish(success=True)
 
     async def close(self) -> None:
-        for pool in self._pools:
+        for pool in self._pools.values():
             await pool.close()

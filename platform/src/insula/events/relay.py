@@ -22,7 +22,7 @@ from insula.events.following import Following, Standing
 from insula.events.outbox import EventBody, OutboxRow
 from insula.events.tables import EventLane
 from insula.tenancy import provisioning
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.tables import TenantRow
 from insula.tenancy.tenant import BY_ID, Tenant
 

@@ -13,7 +13,7 @@ from insula.files.blobs import Blobs
 from insula.files.quota import Quota
 from insula.jobs import Cron, Job, JobContext, cancel, enqueue
 from insula.jobs.tables import WAITING, JobRow
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.tables import TenantRow
 
 _SWEEP = "files.sweep"

@@ -26,8 +26,8 @@ from insula.identity.tickets import Tickets
 from insula.identity.tokens import AccessTokens, Claims, TokenRejected
 from insula.settings import Settings
 from insula.telemetry import metrics
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.errors import TenantNotFound, TenantSuspended
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
 from insula.tenancy.tenant import Directory, Tenant
 
 SIGN_UP = "/api/v1/tenants"

@@ -34,7 +34,7 @@ from insula.telemetry import metrics
 from insula.telemetry.access_log import AccessLog
 from insula.telemetry.context import traceparent
 from insula.telemetry.tracing import Tracing, new_span_id, new_trace_id, read_traceparent
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 
 log = structlog.get_logger("insula.gate")
 

@@ -20,7 +20,7 @@ from insula.db import Database, Statement, binds
 from insula.jobs import metrics
 from insula.jobs.tables import CronRow
 from insula.jobs.types import Cron
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 
 log = structlog.get_logger("insula.jobs")
 

@@ -23,7 +23,7 @@ from insula.jobs.saq_queue import TurnQueue
 from insula.jobs.turns import Turn
 from insula.jobs.types import Job
 from insula.settings import Settings
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 
 log = structlog.get_logger("insula.jobs")
 

@@ -21,7 +21,7 @@ from insula.jobs.running import Run
 from insula.jobs.saq_queue import Hands, TurnQueue
 from insula.jobs.turns import Taken
 from insula.jobs.types import Cron, Job
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.tenant import Tenant
 
 log = structlog.get_logger("insula.jobs")

@@ -17,10 +17,10 @@ from sqlalchemy import Integer, Text, bindparam, column, func, insert, select, u
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from insula.db import Database, Statement, Work
-from insula.db.pool import Pool
 from insula.module import Module
 from insula.settings import Settings
 from insula.tenancy import core
+from insula.tenancy.cells import CATALOGUE_PRELUDE, Cells
 from insula.tenancy.migrations import (
     APPLIED,
     MigrationChanged,
@@ -29,8 +29,7 @@ from insula.tenancy.migrations import (
     read,
     script,
 )
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE, apply
-from insula.tenancy.roles import PROVISIONER, login_url
+from insula.tenancy.provisioning import apply
 from insula.tenancy.tables import CatalogueMigration, TenantModule, TenantRow
 
 log = structlog.get_logger("insula.fleet")
@@ -88,7 +87,8 @@ async def migrate_fleet(
 ) -> Report:
     """Bring the catalogue and then every tenant up to date."""
     files = tenant_files(modules)
-    database = Database([Pool(login_url(settings, PROVISIONER), size=_AT_ONCE)])
+    cells = Cells(settings, size=_AT_ONCE)
+    database = cells.catalogue
     try:
         async with database.transaction(0, CATALOGUE_PRELUDE) as catalogue:
             await _migrate_catalogue(catalogue)
@@ -99,7 +99,7 @@ async def migrate_fleet(
         run = _Run(database, usable, due, progress)
         await run.finish()
     finally:
-        await database.close()
+        await cells.close()
     return Report(
         tenants=len({line.number for line in due}),
         changed=run.changed,

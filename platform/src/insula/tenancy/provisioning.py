@@ -12,16 +12,13 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from insula.db import Statement, Work, binds
 from insula.db.ids import new_id
-from insula.db.wire import Prelude
 from insula.module import Module
 from insula.tenancy import core
 from insula.tenancy.errors import ModuleNeeded, ModuleNeedsOthers, SlugTaken
 from insula.tenancy.migrations import APPLIED, MigrationFile, pending, read, script
-from insula.tenancy.roles import OWNER, PROVISIONER, bucket_login
+from insula.tenancy.roles import OWNER, bucket_login
 from insula.tenancy.tables import TenantModule, TenantRow
 from insula.tenancy.tenant import Tenant, TenantRecord, schema_name
-
-CATALOGUE_PRELUDE = Prelude(PROVISIONER, "ctl")
 
 _INSERT = Statement(
     insert(TenantRow)

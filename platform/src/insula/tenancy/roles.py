@@ -17,22 +17,29 @@ def bucket_login(bucket: int) -> str:
     return f"app_b{bucket:03d}"
 
 
-def login_url(settings: Settings, login: str) -> str:
-    """``INSULA_DATABASE_URL`` with another login in it.
+def login_url(settings: Settings, login: str, url: str = "") -> str:
+    """``url``, else ``INSULA_DATABASE_URL``, with another login in it.
 
     Raises:
         SettingsError: there is no database URL.
     """
-    if not settings.database_url:
+    url = url or settings.database_url
+    if not url:
         raise SettingsError(
             "INSULA_DATABASE_URL is not set: start everything with `make run`, or name a server"
         )
-    parts = urlsplit(settings.database_url)
-    query = [(key, value) for key, value in parse_qsl(parts.query) if key not in _CREDENTIALS]
+    parts = urlsplit(without_login(url))
     password = login_password(settings.secret_key, login)
+    netloc = f"{quote(login)}:{quote(password)}@{parts.netloc}"
+    return urlunsplit((parts.scheme, netloc, parts.path, parts.query, ""))
+
+
+def without_login(url: str) -> str:
+    """A database's address alone."""
+    parts = urlsplit(url)
+    query = [(key, value) for key, value in parse_qsl(parts.query) if key not in _CREDENTIALS]
     address = parts.netloc.rpartition("@")[2]
-    netloc = f"{quote(login)}:{quote(password)}@{address}"
-    return urlunsplit((parts.scheme, netloc, parts.path, urlencode(query), ""))
+    return urlunsplit((parts.scheme, address, parts.path, urlencode(query), ""))
 
 
 _CREDENTIALS = frozenset({"user", "password", "passfile"})

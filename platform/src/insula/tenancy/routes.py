@@ -15,6 +15,7 @@ from insula.identity.sessions import Sessions
 from insula.module import Module
 from insula.settings import Settings
 from insula.tenancy import provisioning
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.epochs import publish_epoch
 from insula.tenancy.errors import (
     ModuleNeeded,
@@ -22,7 +23,6 @@ from insula.tenancy.errors import (
     ModuleNotInstalled,
     SlugTaken,
 )
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
 from insula.tenancy.schemas import (
     ModuleView,
     SignedUp,

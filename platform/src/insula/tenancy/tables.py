@@ -40,6 +40,50 @@ class TenantRow(CatalogueTable):
     time_zone: Mapped[str | None]
 
 
+class CellRow(CatalogueTable):
+    """A further PostgreSQL server that has tenants (:mod:`insula.tenancy.cells`)."""
+
+    __tablename__ = "cells"
+    __table_args__ = (
+        CheckConstraint("number > 0", name="number"),
+        CheckConstraint("state in ('open', 'draining', 'closed')", name="state"),
+    )
+
+    number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(unique=True)
+    url: Mapped[str]
+    """Without login: passwords derive from the secret key."""
+    buckets: Mapped[int] = mapped_column(SmallInteger)
+    capacity: Mapped[int]
+    state: Mapped[str] = mapped_column(server_default="open")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class MoveRow(CatalogueTable):
+    """A tenant's latest move to another cell (:mod:`insula.tenancy.moving`)."""
+
+    __tablename__ = "moves"
+    __table_args__ = (
+        CheckConstraint("phase in ('copying', 'paused', 'switched', 'done')", name="phase"),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(
+        ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True
+    )
+    source: Mapped[int] = mapped_column(SmallInteger)
+    """The bucket that it leaves."""
+    target: Mapped[int] = mapped_column(SmallInteger)
+    phase: Mapped[str] = mapped_column(server_default="copying")
+    copied: Mapped[list[str]] = mapped_column(server_default="{}")
+    """Tables whose first copy is complete."""
+    size: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Bytes that were copied."""
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    paused_at: Mapped[datetime | None]
+    switched_at: Mapped[datetime | None]
+    changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
 class TenantModule(CatalogueTable):
     """An index of each tenant's own ``insula_migrations``, which holds the truth."""
 

@@ -20,7 +20,7 @@ from insula.db import Database, Work
 from insula.db.listening import first_of
 from insula.egress import Egress
 from insula.telemetry.tracing import Tracing
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.tenant import BY_NUMBER, Tenant, number_of
 from insula.webhooks import queries, sending
 from insula.webhooks.draining import BATCH, Drain

@@ -22,8 +22,8 @@ from insula.files.serving import Content
 from insula.http.exchange import Exchange
 from insula.http.problem import PreconditionFailed
 from insula.http.reply import Reply
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.errors import TenantSuspended
-from insula.tenancy.provisioning import CATALOGUE_PRELUDE
 from insula.tenancy.tenant import Directory, Tenant
 
 PATH = "/api/v1/files/links"

@@ -1,0 +1,120 @@
+"""Cells: the PostgreSQL servers over which an installation's tenants are spread.
+
+Cell 0, home, is ``INSULA_DATABASE_URL``: the catalogue lies there, and tenants do. Every further
+cell (the table ``ctl.cells``, `insula cells add`) has tenants' schemas and a spool of its own, and
+no catalogue. Buckets are numbered across cells, a hundred numbers each, so that a tenant's bucket
+says where it is, and code that has a tenant needs to know nothing of cells.
+
+Whoever builds or changes a tenant's tables does it on the provisioner's connection to its cell::
+
+    async with catalogue.transaction(cell_of(tenant.bucket), CATALOGUE_PRELUDE) as tx:
+
+At home that transaction may write the catalogue too. Elsewhere the tenant's ``insula_migrations``
+are the truth: change the cell first and the catalogue after it, so that what a crash leaves undone
+is done by doing it again.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from sqlalchemy import bindparam, select
+
+from insula.db import Database, Statement
+from insula.db.pool import Pool
+from insula.db.wire import Prelude
+from insula.settings import Settings, SettingsError
+from insula.tenancy.roles import PROVISIONER, bucket_login, login_url
+from insula.tenancy.tables import CellRow
+
+HOME = 0
+BUCKETS_OF_CELL = 100
+
+CATALOGUE_PRELUDE = Prelude(PROVISIONER, "ctl")
+
+
+def cell_of(bucket: int) -> int:
+    """The cell that a bucket is in."""
+    return bucket // BUCKETS_OF_CELL
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """A server."""
+
+    number: int
+    name: str
+    url: str
+    """Without login."""
+    buckets: int
+    """How many of its hundred are in use."""
+    capacity: int
+    """Tenants that it is to hold at most."""
+    state: str
+    """``open``; ``draining``: no new tenants; ``closed``: not served any more."""
+
+
+class NoSuchCell(Exception):
+    """A tenant's bucket names a cell that the catalogue does not know."""
+
+
+_BY_NUMBER = Statement(select(CellRow.url).where(CellRow.number == bindparam("number")), str)
+
+
+class Cells:
+    """The connections of one process to all cells. A cell that is new is found in the catalogue
+    when it is first needed.
+
+    Raises:
+        SettingsError: there is no database URL, or there are too many buckets.
+    """
+
+    def __init__(self, settings: Settings, *, size: int | None = None) -> None:
+        if settings.buckets > BUCKETS_OF_CELL:
+            raise SettingsError(f"INSULA_BUCKETS: a cell has {BUCKETS_OF_CELL} at most")
+        login_url(settings, PROVISIONER)
+        self._settings = settings
+        self._size = settings.pool_size if size is None else size
+        self.tenants = Database(self._bucket)
+        """By bucket."""
+        self.catalogue = Database(self._provisioner)
+        """By cell, as the provisioner; :data:`HOME` has the catalogue."""
+
+    def _bucket(self, bucket: int) -> Pool:
+        return self._pool(cell_of(bucket), bucket_login(bucket))
+
+    def _provisioner(self, cell: int) -> Pool:
+        return self._pool(cell, PROVISIONER)
+
+    def _pool(self, cell: int, login: str) -> Pool:
+        settings = self._settings
+        return Pool(
+            self._address(cell, login),
+            size=self._size,
+            tenants=settings.connection_tenants,
+            seconds=settings.connection_seconds,
+        )
+
+    def _address(self, cell: int, login: str) -> str | Callable[[], Awaitable[str]]:
+        if cell == HOME:
+            return login_url(self._settings, login)
+
+        async def ask() -> str:
+            return login_url(self._settings, login, await self.url(cell))
+
+        return ask
+
+    async def url(self, cell: int) -> str:
+        """Where a cell is, without login.
+
+        Raises:
+            NoSuchCell: the catalogue does not know.
+        """
+        if cell == HOME:
+            return self._settings.database_url
+        catalogue = self.catalogue.work(HOME, CATALOGUE_PRELUDE, writes=False)
+        if (url := await catalogue.find(_BY_NUMBER, number=cell)) is None:
+            raise NoSuchCell(f"there is no cell {cell}")
+        return url
+
+    async def close(self) -> None:
+        await self.tenants.close()
+        await self.catalogue.close()
