@@ -61,7 +61,7 @@ def test_it_is_formatted_linted_typed_and_keeps_the_import_contracts(workspace: 
 def test_its_own_tests_pass(workspace: Path) -> None:
     result = _run(workspace, BIN / "pytest", "-q", "-p", "no:cacheprovider", "tests/tenants")
     assert result.returncode == 0, result.stdout
-    assert "8 passed" in result.stdout
+    assert "12 passed" in result.stdout
 
 
 def test_it_is_registered_in_its_distribution(workspace: Path) -> None:

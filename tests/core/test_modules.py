@@ -4,6 +4,7 @@ import httpx
 import pytest
 from fixtures.installation import Installation, SignUp, TestTenant, WebServer
 from insula.module import Module, ModuleRejected, check, discover
+from insula.realtime import Channel
 
 
 def test_modules_are_listed_with_their_state(acme: TestTenant) -> None:
@@ -94,6 +95,9 @@ def _changed(**changes: object) -> Module:
     return Module(**(kept | changes))
 
 
+_GUARDED = Channel(pattern="notes/{note_id:uuid}", right="notes:watch")
+
+
 @pytest.mark.parametrize(
     ("changes", "hint"),
     [
@@ -102,6 +106,7 @@ def _changed(**changes: object) -> Module:
         ({"package": "insula.access"}, "name the folder after the module"),
         ({"scopes": ()}, "not among the module's scopes"),
         ({"package": "insula.access"}, "no migrations"),
+        ({"channels": (_GUARDED,)}, "no scope of it"),
     ],
 )
 def test_a_module_that_breaks_a_convention_is_rejected_with_a_hint(

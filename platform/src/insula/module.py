@@ -230,9 +230,12 @@ def _check_names(module: Module) -> Iterable[str]:
     for kind, name in named:
         if not name.startswith(f"{module.name}."):
             yield f"{kind} {name!r} must begin with '{module.name}.'"
+    scopes = {scope.name for scope in module.scopes} | {PUBLIC, SIGNED_IN}
     for channel in module.channels:
         if not channel.pattern.startswith(f"{module.name}/"):
             yield f"channel {channel.pattern!r} must begin with '{module.name}/'"
+        if channel.right not in scopes:
+            yield f"channel {channel.pattern!r} needs {channel.right!r}, which is no scope of it"
     for router in module.compat:
         if not router.path.startswith("/compat/"):
             yield f"the router {router.path!r} must lie below /compat/"

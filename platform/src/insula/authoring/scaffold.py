@@ -79,8 +79,9 @@ def _targets(package: Path, tests: Path, name: str) -> Iterator[tuple[Traversabl
     for source in _TEMPLATE.iterdir():
         if source.name.endswith(".tmpl"):
             yield source, package / source.name.removesuffix(".tmpl")
-    for source in (_TEMPLATE / "migrations").iterdir():
-        yield source, package / "migrations" / source.name.removesuffix(".tmpl")
+    for folder in ("locale", "migrations"):
+        for source in (_TEMPLATE / folder).iterdir():
+            yield source, package / folder / source.name.removesuffix(".tmpl")
     yield _TEMPLATE / "tests" / "test_module.py.tmpl", tests / f"test_{name}.py"
 
 

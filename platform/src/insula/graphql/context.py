@@ -8,11 +8,11 @@ from uuid import UUID
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from insula.access import PUBLIC, SIGNED_IN
 from insula.db import Statement, Work
 from insula.graphql.told import Told
+from insula.http.authority import require_right
 from insula.http.exchange import Caller, Exchange
-from insula.http.problem import Forbidden, Unauthenticated, Unavailable
+from insula.http.problem import Unauthenticated, Unavailable
 from insula.i18n import say
 from insula.tenancy.errors import ModuleDisabled
 from insula.tenancy.tenant import Tenant
@@ -110,27 +110,13 @@ class Context:
             raise Unauthenticated
         return self.exchange.caller
 
-    @property
-    def _scopes(self) -> frozenset[str]:
-        return self.exchange.caller.scopes if self.exchange.caller else frozenset()
-
     def require(self, right: str, module: str | None = None) -> None:
         """Hold a right against the caller, as in front of a REST route.
 
         Raises:
             ModuleDisabled, Unauthenticated, Forbidden, Unavailable: it may not be used.
         """
-        if right not in {PUBLIC, SIGNED_IN, *self._scopes}:
-            role = self.caller.role
-            raise Forbidden(
-                say(
-                    "This needs the scope '{right}', which {role} does not have.",
-                    right=right,
-                    role=role,
-                )
-            )
-        if right == SIGNED_IN and self.exchange.caller is None:
-            raise Unauthenticated
+        require_right(self.exchange.caller, right)
         verdict = self.exchange.verdict
         if right in self._privileged and verdict is not None and verdict.down:
             raise Unavailable("Revocations cannot be checked right now, so this right is closed.")

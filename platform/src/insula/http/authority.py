@@ -5,11 +5,31 @@ from typing import Any
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from insula.access import PUBLIC, SIGNED_IN, Rights
-from insula.http.exchange import Exchange, exchange_of
+from insula.http.exchange import Caller, Exchange, exchange_of
 from insula.http.options import answer_options
 from insula.http.problem import Forbidden, Unauthenticated, Unavailable
 from insula.i18n import say
 from insula.tenancy.errors import ModuleDisabled, TenantRequired
+
+
+def require_right(caller: Caller | None, right: str) -> None:
+    """Hold a right against somebody's scopes.
+
+    Raises:
+        Unauthenticated, Forbidden: they don't have it.
+    """
+    if right == PUBLIC:
+        return
+    if caller is None:
+        raise Unauthenticated
+    if right != SIGNED_IN and right not in caller.scopes:
+        raise Forbidden(
+            say(
+                "This needs the scope '{right}', which {role} does not have.",
+                right=right,
+                role=caller.role,
+            )
+        )
 
 
 class Authority:
@@ -38,10 +58,12 @@ class Authority:
 
     def _check(self, exchange: Exchange, opt: dict[str, Any]) -> None:
         right = opt["right"]
-        if right != PUBLIC:
-            self._check_right(exchange, right)
-        elif exchange.tenant is None and not opt.get("tenantless"):
+        require_right(exchange.caller, right)
+        if right == PUBLIC and exchange.tenant is None and not opt.get("tenantless"):
             raise TenantRequired
+        verdict = exchange.verdict
+        if right in self._rights.privileged and verdict is not None and verdict.down:
+            raise Unavailable("Revocations cannot be checked right now, so this right is closed.")
         module = opt.get("module")
         if module is not None and (
             exchange.tenant is None or module not in exchange.tenant.modules
@@ -49,19 +71,3 @@ class Authority:
             raise ModuleDisabled(
                 say("{module} is off: PUT /api/v1/modules/{module} switches it on.", module=module)
             )
-
-    def _check_right(self, exchange: Exchange, right: str) -> None:
-        caller = exchange.caller
-        if caller is None:
-            raise Unauthenticated
-        if right != SIGNED_IN and right not in caller.scopes:
-            raise Forbidden(
-                say(
-                    "This needs the scope '{right}', which {role} does not have.",
-                    right=right,
-                    role=caller.role,
-                )
-            )
-        verdict = exchange.verdict
-        if right in self._rights.privileged and verdict is not None and verdict.down:
-            raise Unavailable("Revocations cannot be checked right now, so this right is closed.")

@@ -3,9 +3,10 @@
 from typing import Final
 from uuid import UUID
 
+from insula.access import SIGNED_IN
 from insula.db import Work
 from insula.http.exchange import Caller
-from insula.http.problem import Forbidden, NotFound, Unauthenticated
+from insula.http.problem import NotFound
 from insula.jobs.queries import GET as GET_JOB
 from insula.jobs.schemas import Job
 from insula.jobs.visible import get_visible_job
@@ -14,22 +15,13 @@ from insula.realtime.types import Channel
 
 
 async def _only_oneself(tx: Work, caller: Caller | None, user_id: UUID) -> None:
-    if caller is None:
-        raise Unauthenticated
+    assert caller is not None  # the right sees to it
     if caller.user_id != user_id:
         raise NotFound
 
 
-async def _who_may_read_events(tx: Work, caller: Caller | None) -> None:
-    if caller is None:
-        raise Unauthenticated
-    if "events:read" not in caller.scopes:
-        raise Forbidden("This needs the scope 'events:read'.")
-
-
 async def _who_may_see_the_job(tx: Work, caller: Caller | None, job_id: UUID) -> None:
-    if caller is None:
-        raise Unauthenticated
+    assert caller is not None
     await get_visible_job(tx, job_id, caller)
 
 
@@ -38,9 +30,14 @@ async def _job(tx: Work, caller: Caller | None, job_id: UUID) -> Job:
 
 
 CORE_CHANNELS: Final = (
-    Channel(pattern="users/{user_id:uuid}", authorize=_only_oneself),
-    Channel(pattern=EVENTS, authorize=_who_may_read_events),
-    Channel(pattern="jobs/{job_id:uuid}", authorize=_who_may_see_the_job, snapshot=_job),
+    Channel(pattern="users/{user_id:uuid}", right=SIGNED_IN, authorize=_only_oneself),
+    Channel(pattern=EVENTS, right="events:read"),
+    Channel(
+        pattern="jobs/{job_id:uuid}",
+        right=SIGNED_IN,
+        authorize=_who_may_see_the_job,
+        snapshot=_job,
+    ),
 )
 """``users/<id>``: what is for one user alone, such as reminders. ``events``: every event of the
 tenant, as ``GET /api/v1/events`` has them. ``jobs/<id>``: how far a job is, for whoever started it

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from insula.db import Work
+from insula.http.authority import require_right
 from insula.http.exchange import Caller
 from insula.i18n import say
 from insula.realtime.errors import NoSuchChannel
@@ -31,11 +32,14 @@ class Place:
 
         Raises:
             ModuleDisabled: the tenant has switched the module off.
+            Unauthenticated, Forbidden: the caller has not the channel's right.
             Exception: whatever the channel's own function raises.
         """
         if self.module is not None and self.module not in tenant.modules:
             raise ModuleDisabled(say("{module} is off.", module=self.module))
-        await self.channel.authorize(tx, caller, **self.parts)
+        require_right(caller, self.channel.right)
+        if self.channel.authorize is not None:
+            await self.channel.authorize(tx, caller, **self.parts)
 
     async def snapshot(self, tx: Work, caller: Caller | None) -> Any:
         """The present state; None where the channel has none to show."""

@@ -22,10 +22,12 @@ class Channel:
     pattern: str
     """``<module>/…`` with ``{name}`` for a part, given to the functions by name: as text, or with
     ``{name:uuid}`` as a UUID, and then nothing else matches."""
-    authorize: Callable[..., Awaitable[None]]
-    """``await authorize(tx, caller, poll_id=…)``; ``caller`` is None for somebody not signed in.
-    Raises a Problem (or RowNotFound) unless the caller may watch. ``tx`` is for reading. Asked
-    again every minute or so, while somebody watches."""
+    right: str
+    """What whoever watches must have: a scope, ``SIGNED_IN`` or ``PUBLIC``."""
+    authorize: Callable[..., Awaitable[None]] | None = None
+    """``await authorize(tx, caller, poll_id=…)``; ``caller`` is None for somebody not signed in,
+    which only a public channel meets. Raises a Problem (or RowNotFound) unless the caller may
+    watch. ``tx`` is for reading. Asked again every minute or so, while somebody watches."""
     snapshot: Callable[..., Awaitable[Any]] | None = None
     """``await snapshot(tx, caller, poll_id=…)``: the present state, sent before what is new. A
     message that follows may tell of a change that the snapshot shows already; never is one missing

@@ -1,22 +1,18 @@
 """Live channels of the blog."""
 
-from typing import Any
 from uuid import UUID
 
-from insula.db import RowNotFound, Work
+from insula.access import PUBLIC
+from insula.db import Work
+from insula.http.exchange import Caller
 from insula.realtime import Channel
 
 from insula_tenants.blog.queries import articles as queries
 
 
-async def _authorize(tx: Work, caller: Any, article_id: str) -> None:
+async def _authorize(tx: Work, caller: Caller | None, article_id: UUID) -> None:
     """Whoever may read the article may watch its comments come in."""
-    try:
-        wanted = UUID(article_id)
-    except ValueError as error:
-        raise RowNotFound from error
-    if await tx.find(queries.IS_PUBLIC, id=wanted) is None:
-        raise RowNotFound
+    await tx.one(queries.IS_PUBLIC, id=article_id)
 
 
-CHANNELS = (Channel(pattern="blog/{article_id}", authorize=_authorize),)
+CHANNELS = (Channel(pattern="blog/{article_id:uuid}", right=PUBLIC, authorize=_authorize),)

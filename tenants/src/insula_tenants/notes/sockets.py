@@ -4,8 +4,6 @@ from uuid import UUID
 
 from insula.db import Work
 from insula.http.exchange import Caller
-from insula.http.problem import Forbidden, Unauthenticated
-from insula.i18n import say
 from insula.realtime import Channel
 
 from insula_tenants.notes import queries
@@ -14,10 +12,6 @@ from insula_tenants.notes.permissions import READ
 
 async def may_watch(tx: Work, caller: Caller | None, note_id: UUID) -> None:
     """Whoever may read notes may watch one, also while it lies in the trash: it may come back."""
-    if caller is None:
-        raise Unauthenticated
-    if READ not in caller.scopes:
-        raise Forbidden(say("This needs the scope '{read}'.", read=READ))
     await tx.one(queries.STATE, id=note_id)
 
 
@@ -27,5 +21,11 @@ async def state(tx: Work, caller: Caller | None, note_id: UUID) -> queries.NoteS
 
 
 CHANNELS = (
-    Channel(pattern="notes/{note_id:uuid}", authorize=may_watch, snapshot=state, presence=True),
+    Channel(
+        pattern="notes/{note_id:uuid}",
+        right=READ,
+        authorize=may_watch,
+        snapshot=state,
+        presence=True,
+    ),
 )

@@ -3,6 +3,7 @@
 import secrets
 from uuid import UUID
 
+from insula.access import PUBLIC
 from insula.db import RowNotFound, Work
 from insula.http.exchange import Caller
 from insula.http.problem import Forbidden, Unauthenticated
@@ -55,6 +56,6 @@ async def _snapshot_key(tx: Work, caller: Caller | None, poll_id: UUID, key: str
 
 _PUBLIC, _KEYED = "polls/{poll_id:uuid}", "polls/{poll_id:uuid}/{key}"
 CHANNELS = (
-    Channel(pattern=_PUBLIC, authorize=_authorize, snapshot=_snapshot),
-    Channel(pattern=_KEYED, authorize=_authorize_key, snapshot=_snapshot_key),
+    Channel(pattern=_PUBLIC, right=PUBLIC, authorize=_authorize, snapshot=_snapshot),
+    Channel(pattern=_KEYED, right=PUBLIC, authorize=_authorize_key, snapshot=_snapshot_key),
 )
