@@ -1,5 +1,6 @@
 """`insula modules new` writes a module that passes every check and its own tests, untouched."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -68,6 +69,12 @@ def test_it_is_registered_in_its_distribution(workspace: Path) -> None:
     project = (workspace / "tenants" / "pyproject.toml").read_text()
     assert 'entries = "insula_tenants.entries.module:MODULE"' in project
     assert (workspace / "tenants/src/insula_tenants/entries/migrations/0001_initial.sql").exists()
+
+
+def test_it_speaks_every_language(workspace: Path) -> None:
+    result = _run(workspace, sys.executable, "-m", "insula.cli", "i18n", "report", "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["gaps"] == []
 
 
 @pytest.mark.parametrize("name", ["Polls", "two words", "users", "../evil", "notes", "x", "class"])
