@@ -17,7 +17,7 @@ from insula.identity import passwords, queries
 from insula.identity.queries import Login
 from insula.module import Demo, Module, discover
 from insula.settings import Settings
-from insula.tenancy import provisioning
+from insula.tenancy import building, provisioning
 from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.errors import ModuleNeedsOthers
 from insula.tenancy.roles import OWNER, PROVISIONER, login_url
@@ -90,7 +90,7 @@ async def _find_or_found(work: Work, settings: Settings) -> Tenant:
 
 async def _find_owner(work: Work, tenant: Tenant) -> Login | None:
     """The owner that we made; a tenant of somebody else has none of this address."""
-    await work.run_script(provisioning.enter(tenant.number))
+    await work.run_script(building.enter(tenant.number))
     owner = await work.find(queries.FIND_LOGIN, email=EMAIL)
     await provisioning.leave(work)
     return owner if owner is not None and owner.role == "owner" else None
@@ -102,7 +102,7 @@ async def _fill(work: Work, tenant: Tenant, module: Module, owner_id: UUID) -> N
         return
     await provisioning.enable(work, tenant, module)
     if module.demo is not None:
-        await work.run_script(provisioning.enter(tenant.number))
+        await work.run_script(building.enter(tenant.number))
         await module.demo(work, Demo(owner_id=owner_id))
         await provisioning.leave(work)
         await work.execute(_HAND_OVER, role=schema_name(tenant.number))
@@ -116,7 +116,7 @@ async def _password(database: Database, settings: Settings, tenant: Tenant, owne
     password = secrets.token_urlsafe(12)
     hashed = await passwords.hash_password(password)
     async with database.transaction(0, CATALOGUE_PRELUDE) as work:
-        await work.run_script(provisioning.enter(tenant.number))
+        await work.run_script(building.enter(tenant.number))
         await work.one(_SET_PASSWORD, user_id=owner.id, password_hash=hashed)
         await provisioning.leave(work)
     _keep(settings.home, password)

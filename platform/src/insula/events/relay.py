@@ -21,7 +21,7 @@ from insula.events import log as events_log
 from insula.events.following import Following, Standing
 from insula.events.outbox import EventBody, OutboxRow
 from insula.events.tables import EventLane
-from insula.tenancy import provisioning
+from insula.tenancy import building
 from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.tables import TenantRow
 from insula.tenancy.tenant import BY_ID, Tenant
@@ -131,14 +131,14 @@ class Relay:
             return None
         last = lane.last_seq + len(rows)
         await catalogue.execute(_SET_LAST, tenant=tenant.id, last=last)
-        await catalogue.run_script(provisioning.enter(number))
+        await catalogue.run_script(building.enter(number))
         names = self._following.names(tenant)
         await catalogue.execute(events_log.ADD_CURSORS, consumers=names, seq=lane.last_seq)
         await catalogue.execute_many(events_log.APPEND, rows)
         if last // _PRUNE_EVERY > lane.last_seq // _PRUNE_EVERY:
             before = datetime.now(UTC) - self._keep
             await catalogue.execute(events_log.PRUNE, before=before, seq=lane.done_seq)
-        await catalogue.run_script(provisioning.LEAVE)
+        await catalogue.run_script(building.LEAVE)
         return tenant
 
     async def _drop_orphans(self, catalogue: Work, role: str) -> None:

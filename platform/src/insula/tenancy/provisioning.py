@@ -1,4 +1,4 @@
-"""Building, changing and dropping what a tenant owns in PostgreSQL.
+"""Making, changing and dropping what a tenant owns in PostgreSQL.
 
 Everything here runs in one transaction of the provisioner, so that a crash leaves nothing
 half-made: PostgreSQL's DDL, roles included, is transactional.
@@ -7,27 +7,20 @@ half-made: PostgreSQL's DDL, roles included, is transactional.
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from insula.db import Statement, Work, binds
 from insula.db.ids import new_id
 from insula.module import Module
-from insula.tenancy import core
+from insula.tenancy import core, slots
+from insula.tenancy.building import LEAVE, build, enter
 from insula.tenancy.errors import ModuleNeeded, ModuleNeedsOthers, SlugTaken
 from insula.tenancy.migrations import APPLIED, MigrationFile, pending, read, script
-from insula.tenancy.roles import OWNER, bucket_login
+from insula.tenancy.roles import OWNER
 from insula.tenancy.tables import TenantModule, TenantRow
 from insula.tenancy.tenant import Tenant, TenantRecord, schema_name
 
-_INSERT = Statement(
-    insert(TenantRow)
-    .values(
-        **binds("id", "slug", "name", "bucket"),
-    )
-    .returning(TenantRow.number),
-    int,
-)
 _RAISE_EPOCH = Statement(
     update(TenantRow)
     .where(TenantRow.id == bindparam("tenant_id"))
@@ -70,52 +63,26 @@ _ENABLED = Statement(
 )
 
 
-def enter(number: int) -> str:
-    """Become the owner of a tenant's schema, with it on the search path."""
-    return f"SET LOCAL ROLE {OWNER}; SET LOCAL search_path = {schema_name(number)}, ext, pg_temp;"
-
-
-LEAVE = "SET LOCAL ROLE NONE; SET LOCAL search_path = ctl;"
-
-
-def _build(number: int, bucket: int, files: tuple[MigrationFile, ...]) -> str:
-    """Role, schema, privileges and core tables of a new tenant, as one script.
-
-    Default privileges make every later table the tenant's to use: granting on all tables of a
-    schema takes 400 ms in a large catalogue (FACTS.md).
-    """
-    name = schema_name(number)
-    return f"""
-        CREATE ROLE {name} NOLOGIN;
-        GRANT {name} TO {bucket_login(bucket)};
-        SET LOCAL ROLE {OWNER};
-        CREATE SCHEMA {name};
-        GRANT USAGE ON SCHEMA {name} TO {name};
-        ALTER DEFAULT PRIVILEGES IN SCHEMA {name}
-            GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {name};
-        ALTER DEFAULT PRIVILEGES IN SCHEMA {name} GRANT USAGE ON SEQUENCES TO {name};
-        SET LOCAL search_path = {name}, ext, pg_temp;
-        {script(files)}
-        REVOKE INSERT, UPDATE, DELETE ON insula_migrations FROM {name};
-        """
-
-
 async def create(catalogue: Work, *, slug: str, name: str, buckets: int) -> Tenant:
-    """Make a tenant; afterwards ``catalogue`` stands in the new schema as its owner, so that the
-    first user can be written. Call :func:`leave` when that is done.
+    """Make a tenant of a slot that was built ahead; if there is none, build its schema now.
+    Afterwards ``catalogue`` stands in it as its owner, so that the first user can be written. Call
+    :func:`leave` when that is done.
 
     Raises:
         SlugTaken: another tenant has the slug, or got it a moment ago.
     """
-    tenant_id = new_id()
-    bucket = tenant_id.int % buckets
+    tenant_id, files = new_id(), core.tenant_files()
+    new = {"id": tenant_id, "slug": slug, "name": name, "version": files[-1].version}
     try:
-        number = await catalogue.one(_INSERT, id=tenant_id, slug=slug, name=name, bucket=bucket)
+        place = await catalogue.find(slots.CLAIM, **new)
+        entering = enter(place.number) if place else ""
+        if place is None:
+            place = await catalogue.one(slots.SKIP, **new, buckets=buckets)
+            entering = build(place.number, place.bucket, files)
     except asyncpg.UniqueViolationError as error:
         raise SlugTaken(slug) from error
-    files = core.tenant_files()
-    await _record(catalogue, tenant_id, core.TENANT, files, enabled=False)
-    await catalogue.run_script(_build(number, bucket, files))
+    await catalogue.run_script(entering)
+    number, bucket = place.number, place.bucket
     return Tenant(TenantRecord(tenant_id, number, slug, name, "active", bucket, 0, []))
 
 

@@ -9,9 +9,11 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKey,
     Identity,
+    Index,
     LargeBinary,
     SmallInteger,
     func,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,13 +23,16 @@ from insula.db import CatalogueTable, TenantTable
 class TenantRow(CatalogueTable):
     __tablename__ = "tenants"
     __table_args__ = (
-        CheckConstraint("status in ('active', 'suspended')", name="status"),
+        CheckConstraint("status in ('active', 'suspended', 'deleted', 'moving')", name="status"),
         CheckConstraint("slug ~ '^[a-z][a-z0-9-]{1,38}[a-z0-9]$'", name="slug"),
+        CheckConstraint("(status = 'deleted') = (purge_at IS NOT NULL)", name="deleted"),
+        Index("ix_tenants_purge_at", "purge_at", postgresql_where=text("purge_at IS NOT NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    # Permanent and opaque: names the schema and the role, survives renames, is never reused.
-    number: Mapped[int] = mapped_column(BigInteger, Identity(always=True), unique=True)
+    # Permanent and opaque: names the schema and the role, survives renames, is never reused. It is
+    # that of the slot which the tenant got.
+    number: Mapped[int] = mapped_column(BigInteger, unique=True)
     slug: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     status: Mapped[str] = mapped_column(server_default="active")
@@ -38,6 +43,26 @@ class TenantRow(CatalogueTable):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     locale: Mapped[str | None]
     time_zone: Mapped[str | None]
+    deleted_at: Mapped[datetime | None]
+    # From when on there is no way back.
+    purge_at: Mapped[datetime | None]
+    # What undeleting it brings back.
+    status_before: Mapped[str | None]
+
+
+class SlotRow(CatalogueTable):
+    """A schema that belongs to nobody: being built ahead, free for the next sign-up, or being
+    dropped. Whoever signs up takes the row away."""
+
+    __tablename__ = "slots"
+    __table_args__ = (CheckConstraint("state in ('building', 'free', 'dropping')", name="state"),)
+
+    number: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    bucket: Mapped[int] = mapped_column(SmallInteger)
+    state: Mapped[str] = mapped_column(server_default="building")
+    # Of the newest of the core's migrations that was applied.
+    version: Mapped[int] = mapped_column(server_default="0")
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class CellRow(CatalogueTable):
