@@ -7,6 +7,7 @@ import msgspec
 import rich_click as click
 
 from insula.cli.announcing import announce
+from insula.cli.archives import export_, import_
 from insula.cli.operating import catalogue, installation_settings
 from insula.cli.printing import json_option, print_json, print_record, print_table
 from insula.files.blobs import Blobs
@@ -20,6 +21,10 @@ from insula.tenancy.signup import found
 @click.group()
 def tenants() -> None:
     """Create, list, suspend and delete tenants."""
+
+
+tenants.add_command(export_)
+tenants.add_command(import_)
 
 
 @tenants.command()

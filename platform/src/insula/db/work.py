@@ -130,6 +130,13 @@ class Work:
         await self._begin(connection)
         await connection.raw.execute(script)
 
+    async def bare(self) -> asyncpg.Connection:
+        """The driver's connection, inside of the transaction: for whoever reads or writes tables
+        that no class speaks of. Never for text from a request."""
+        connection = await self._in_transaction()
+        await self._begin(connection)
+        return connection.raw
+
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """What is inside can fail without failing the request's transaction."""

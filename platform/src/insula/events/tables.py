@@ -8,12 +8,14 @@ from sqlalchemy import BigInteger, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insula.db import CatalogueTable, TenantTable
+from insula.db.marks import stays
 
 
 class EventRow(TenantTable):
     """A tenant's log. The relay alone writes it, numbered without a gap in the order of commits."""
 
     __tablename__ = "events"
+    __table_args__ = ({"info": stays()},)
 
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     id: Mapped[UUID] = mapped_column(unique=True)
@@ -31,6 +33,7 @@ class EventCursor(TenantTable):
     """How far a consumer has come in the tenant's log."""
 
     __tablename__ = "event_cursors"
+    __table_args__ = ({"info": stays()},)
 
     consumer: Mapped[str] = mapped_column(primary_key=True)
     seq: Mapped[int] = mapped_column(BigInteger)
@@ -44,6 +47,7 @@ class EventDeadLetter(TenantTable):
     """An event that a consumer failed at too often, set aside so that the others go on."""
 
     __tablename__ = "event_dead_letters"
+    __table_args__ = ({"info": stays()},)
 
     consumer: Mapped[str] = mapped_column(primary_key=True)
     event_id: Mapped[UUID] = mapped_column(

@@ -8,15 +8,18 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBina
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insula.db import TenantTable
+from insula.db.marks import carried_where, stays
 
 
 class FileRow(TenantTable):
     """A file. Its row is written when its bytes are in the store, and never before."""
 
     __tablename__ = "files"
+    __table_args__ = ({"info": carried_where("deleted_at IS NULL")},)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    blob: Mapped[str]  # the name of the bytes within the file's folder of the store
+    # The name of the bytes within the file's folder of the store; never what an archive says.
+    blob: Mapped[str] = mapped_column(info=stays("'content-' || left(encode(r.sha256, 'hex'), 32)"))
     name: Mapped[str]
     media_type: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
@@ -35,6 +38,7 @@ class UploadRow(TenantTable):
     the store that no row speaks of; becomes the file of the same id."""
 
     __tablename__ = "uploads"
+    __table_args__ = ({"info": stays()},)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     resumable: Mapped[bool]
@@ -53,6 +57,7 @@ class UploadPartRow(TenantTable):
     """A stretch of a resumable upload that is safe in the store."""
 
     __tablename__ = "upload_parts"
+    __table_args__ = ({"info": stays()},)
 
     upload_id: Mapped[UUID] = mapped_column(
         ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True
@@ -66,6 +71,7 @@ class FileRemovalRow(TenantTable):
     """Bytes that are to be deleted: the file's row is gone, its share of the quota is not yet."""
 
     __tablename__ = "file_removals"
+    __table_args__ = ({"info": stays()},)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     size: Mapped[int] = mapped_column(BigInteger)
@@ -75,7 +81,10 @@ class AttachmentRow(TenantTable):
     """A file that belongs to something in a module, which says who may see it."""
 
     __tablename__ = "attachments"
-    __table_args__ = (Index("ix_attachments_thing", "module", "thing_id", "file_id"),)
+    __table_args__ = (
+        Index("ix_attachments_thing", "module", "thing_id", "file_id"),
+        {"info": carried_where("file_id IN (SELECT id FROM files WHERE deleted_at IS NULL)")},
+    )
 
     file_id: Mapped[UUID] = mapped_column(
         ForeignKey("files.id", ondelete="CASCADE"), primary_key=True
@@ -90,7 +99,7 @@ class FileUsageRow(TenantTable):
     makes reservations queue."""
 
     __tablename__ = "file_usage"
-    __table_args__ = (CheckConstraint("id = 1", name="single"),)
+    __table_args__ = (CheckConstraint("id = 1", name="single"), {"info": stays()})
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, server_default="1")
     bytes: Mapped[int] = mapped_column(BigInteger, server_default="0")

@@ -7,6 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insula.db import TenantTable
+from insula.db.marks import stays
 
 
 class UserRow(TenantTable):
@@ -31,6 +32,7 @@ class SessionRow(TenantTable):
     """One login on one device: the family of refresh tokens that descend from it."""
 
     __tablename__ = "sessions"
+    __table_args__ = ({"info": stays()},)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
@@ -48,6 +50,7 @@ class RefreshToken(TenantTable):
     """Tokens are stored as SHA-256 digests: they have 256 bits of entropy, so no salt is needed."""
 
     __tablename__ = "refresh_tokens"
+    __table_args__ = ({"info": stays()},)
 
     digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     session_id: Mapped[UUID] = mapped_column(

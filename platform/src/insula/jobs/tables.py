@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insula.db import SpoolTable, TenantTable
+from insula.db.marks import stays
 
 WAITING = text("key IS NOT NULL AND status = 'queued'")
 """Where a key is unique: a job that runs already doesn't stop the next one of its key."""
@@ -23,6 +24,7 @@ class JobRow(TenantTable):
             "status in ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="status"
         ),
         Index("ix_jobs_key", "key", unique=True, postgresql_where=WAITING),
+        {"info": stays()},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, Identity, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insula.db import TenantTable
+from insula.db.marks import stays
 
 
 class SearchWord(TenantTable):
@@ -14,7 +15,10 @@ class SearchWord(TenantTable):
     that learn the same word at the same time don't wait for each other."""
 
     __tablename__ = "search_words"
-    __table_args__ = (Index("ix_search_words_trigrams", "trigrams", postgresql_using="gin"),)
+    __table_args__ = (
+        Index("ix_search_words_trigrams", "trigrams", postgresql_using="gin"),
+        {"info": stays()},  # the triggers of the tables that are loaded write it again
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     word: Mapped[str] = mapped_column(index=True)

@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insula.db import CatalogueTable, TenantTable
+from insula.db.marks import stays
 
 
 class TenantRow(CatalogueTable):
@@ -149,6 +150,7 @@ class Migration(TenantTable):
     """What has been applied to this schema, module by module; the tenant's role may only read."""
 
     __tablename__ = "insula_migrations"
+    __table_args__ = ({"info": stays()},)
 
     module: Mapped[str] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
@@ -160,6 +162,7 @@ class IdempotencyKey(TenantTable):
     """The first answer to each ``Idempotency-Key``, kept for a day."""
 
     __tablename__ = "idempotency_keys"
+    __table_args__ = ({"info": stays()},)
 
     key: Mapped[str] = mapped_column(primary_key=True)
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary)

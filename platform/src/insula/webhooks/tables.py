@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insula.db import SpoolTable, TenantTable
+from insula.db.marks import stays
 
 WAITING = text("status = 'waiting'")
 
@@ -33,13 +34,14 @@ class WebhookRow(TenantTable):
     url: Mapped[str]
     events: Mapped[list[str]]
     description: Mapped[str]
-    status: Mapped[str] = mapped_column(server_default="active")
-    disabled_because: Mapped[str | None]
-    secret: Mapped[bytes] = mapped_column(LargeBinary)
-    previous_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
-    previous_until: Mapped[datetime | None]
-    failing_since: Mapped[datetime | None]
-    failures: Mapped[int] = mapped_column(server_default="0")
+    # In another installation an endpoint is switched on by hand, with a secret of its own.
+    status: Mapped[str] = mapped_column(server_default="active", info=stays("'disabled'"))
+    disabled_because: Mapped[str | None] = mapped_column(info=stays("'imported'"))
+    secret: Mapped[bytes] = mapped_column(LargeBinary, info=stays("''::bytea"))
+    previous_secret: Mapped[bytes | None] = mapped_column(LargeBinary, info=stays())
+    previous_until: Mapped[datetime | None] = mapped_column(info=stays())
+    failing_since: Mapped[datetime | None] = mapped_column(info=stays())
+    failures: Mapped[int] = mapped_column(server_default="0", info=stays())
     """In a row."""
     created_by: Mapped[UUID | None]
     version: Mapped[int] = mapped_column(server_default="1")
@@ -68,6 +70,7 @@ class DeliveryRow(TenantTable):
             "subject",
             postgresql_where=text("status = 'waiting' AND next_at IS NOT NULL"),
         ),
+        {"info": stays()},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -98,6 +101,7 @@ class AttemptRow(TenantTable):
     """One request to an endpoint, and what came back."""
 
     __tablename__ = "webhook_attempts"
+    __table_args__ = ({"info": stays()},)
 
     delivery_id: Mapped[UUID] = mapped_column(
         ForeignKey("webhook_deliveries.id", ondelete="CASCADE"), primary_key=True

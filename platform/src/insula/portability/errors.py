@@ -1,0 +1,36 @@
+"""What can go wrong with archives, exports and erasures."""
+
+from insula.http.problem import Problem
+
+
+class ArchiveRefused(Problem):
+    """The archive is damaged, is not one of Insula's, or does not fit this installation; the detail
+    says what to do. Nothing of it was imported."""
+
+    status, slug, title = 422, "archive-refused", "This archive cannot be imported"
+
+
+class TenantNotEmpty(Problem):
+    """An archive is imported into a tenant that has nothing yet: no module switched on, no users
+    but you, no files but the archive, no webhooks. Sign up another tenant for it."""
+
+    status, slug, title = 409, "tenant-not-empty", "The tenant has something already"
+
+
+class ExportUnderWay(Problem):
+    """One export of a tenant is written at a time: wait for it, or cancel its job."""
+
+    status, slug, title = 409, "export-under-way", "An export is being written already"
+
+
+class ExportNotReady(Problem):
+    """The archive is not written yet, could not be written, or has been deleted: ``status`` of the
+    export says which."""
+
+    status, slug, title = 409, "export-not-ready", "There is no archive to download"
+
+
+class AlreadyErased(Problem):
+    """This user has been erased before, with the opposite choice about what they wrote."""
+
+    status, slug, title = 409, "already-erased", "This user has been erased"
