@@ -6,14 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import pytest
 from fixtures.background import WorkerProcess
 from fixtures.inside import inside
-from fixtures.installation import Installation, TestTenant
+from fixtures.installation import Installation, SignUp, TestTenant
 from fixtures.jobs import Bench, Nothing, running, shown, unique, until
+from insula.db import Statement
 from insula.jobs import GiveUp, Job, JobContext, TryAgain
 from insula.jobs.running import pause
+from insula.tenancy.roles import bucket_login, login_url
+from sqlalchemy import text
 
 QUICK = timedelta(milliseconds=20)
 
@@ -46,6 +50,57 @@ async def test_a_job_runs_bound_to_its_tenant_and_keeps_its_result(
     assert done["attempt"] == 1
     assert done["error"] is None
     assert "args" not in done
+
+
+# What a tenant's own role may write into the outbox, if somebody has smuggled in SQL.
+_PLANTED = (
+    "'1'",
+    "'{}'",
+    """'{"job_id": "1", "name": "garden.add"}'""",
+    """'{"job_id": "01a00000-0000-7000-8000-000000000000", "name": null}'""",
+    "(repeat('[', 5000) || repeat(']', 5000))::jsonb",
+    "to_jsonb(repeat(md5(random()::text), 100000))",
+    "jsonb_build_object('job_id', gen_random_uuid(), 'name', repeat('x', 3000))",
+)
+
+
+async def test_rows_that_make_no_sense_hold_up_nobodys_jobs(bench: Bench, sign_up: SignUp) -> None:
+    hostile, other = sign_up(), sign_up()
+    attacker = await bench.platform.tenant(hostile)
+    async with bench.platform.transaction(attacker) as tx:
+        rows = ", ".join(f"('job', '-infinity', {body})" for body in _PLANTED)  # most due of all
+        await tx.run_script(f"INSERT INTO spool.outbox (kind, due_at, body) VALUES {rows}")
+
+    async def water(context: JobContext, args: Nothing) -> None:
+        pass
+
+    job = Job(name=unique("garden.water"), args=Nothing, run=water)
+    (job_id,) = await bench.ask(other, job)
+    async with running(bench.runner([job])):
+        await shown(other, job_id, "succeeded")
+
+
+async def test_a_row_of_no_tenant_holds_up_nobodys_jobs(
+    bench: Bench, installation: Installation, acme: TestTenant
+) -> None:
+    """A login role inserts as itself, after a RESET ROLE that somebody has smuggled in."""
+    tenant = await bench.platform.tenant(acme)
+    login = await asyncpg.connect(login_url(installation.settings, bucket_login(tenant.bucket)))
+    await login.execute(
+        "INSERT INTO spool.outbox (kind, body) VALUES ('job', '{}'), ('event', '{}')"
+    )
+    await login.close()
+
+    async def water(context: JobContext, args: Nothing) -> None:
+        pass
+
+    job = Job(name=unique("garden.water"), args=Nothing, run=water)
+    (job_id,) = await bench.ask(acme, job)
+    async with running(bench.runner([job])):
+        await shown(acme, job_id, "succeeded")
+    async with bench.catalogue() as tx:
+        left = Statement(text("SELECT count(*) FROM spool.outbox WHERE tenant !~ '^t_'"), int)
+        assert await tx.one(left) == 0
 
 
 async def test_a_job_that_fails_is_tried_again_until_it_does_not(

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from sqlalchemy import BigInteger, bindparam, cast, delete, func, or_, select, update
+from sqlalchemy import BigInteger, Text, bindparam, case, cast, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from insula.db import Database, Statement, Work
@@ -24,13 +24,15 @@ from insula.events.tables import EventLane
 from insula.tenancy import building
 from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.tables import TenantRow
-from insula.tenancy.tenant import BY_ID, Tenant
+from insula.tenancy.tenant import BY_ID, Tenant, number_of
 
 log = structlog.get_logger("insula.relay")
 
 CHANNEL = "insula_outbox"
 _BATCH = 500
 _LANES = 100
+_JOB_BODY = 4096
+"""Bytes of a job in the outbox: its id, its name, its trace."""
 _AT_ONCE = 4
 """Tenants whose consumers are served at the same time."""
 _LOOK_SECONDS = 1.0
@@ -48,9 +50,10 @@ class Waiting(msgspec.Struct, frozen=True):
 class DueJob(msgspec.Struct, frozen=True):
     """A job whose time has come."""
 
-    number: int
-    """The tenant's."""
-    body: Any
+    role: str
+    """Who wrote it: ``t_<number>``, unless somebody went astray."""
+    body: str | None
+    """JSON, as it is; None where there is more of it than a job has to say."""
 
 
 StartJobs = Callable[[Sequence[DueJob]], Awaitable[None]]
@@ -115,11 +118,15 @@ class Relay:
         return moved
 
     async def _number(self, catalogue: Work, role: str) -> Tenant | None:
-        number = int(role.removeprefix("t_"))
+        try:
+            number = number_of(role)
+        except ValueError:  # a login that has lost its way: there is no tenant to tell
+            await catalogue.execute(_DROP, role=role)
+            return None
         await catalogue.execute(_ADD_LANE, number=number)
         lane = await catalogue.find(_LOCK_LANE, number=number)
         if lane is None:
-            await self._drop_orphans(catalogue, role)
+            await self._drop_orphans(catalogue, role, number)
             return None
         tenant = Tenant(await catalogue.one(BY_ID, id=lane.tenant_id))
         waiting = await catalogue.many(_TAKE_EVENTS, role=role, most=_BATCH)
@@ -141,9 +148,8 @@ class Relay:
         await catalogue.run_script(building.LEAVE)
         return tenant
 
-    async def _drop_orphans(self, catalogue: Work, role: str) -> None:
+    async def _drop_orphans(self, catalogue: Work, role: str, number: int) -> None:
         """A tenant that is gone has left rows. (Or another relay holds the lane.)"""
-        number = int(role.removeprefix("t_"))
         if await catalogue.find(_EXISTS, number=number) is None:
             await catalogue.execute(_DROP, role=role)
 
@@ -243,10 +249,12 @@ _due = (
     .with_for_update(skip_locked=True)
     .cte("due")
 )
+# The rows of all tenants: nothing in one of them may fail the statement, nor fill the memory.
+_body = case((func.pg_column_size(OutboxRow.body) <= _JOB_BODY, cast(OutboxRow.body, Text)))
 _TAKE_JOBS = Statement(
     delete(OutboxRow)
     .where(OutboxRow.id == _due.c.id)
-    .returning(cast(func.substr(OutboxRow.tenant, 3), BigInteger).label("number"), OutboxRow.body),
+    .returning(OutboxRow.tenant.label("role"), _body.label("body")),
     DueJob,
 )
 _SET_LAST = Statement(

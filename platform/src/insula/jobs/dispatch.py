@@ -9,14 +9,16 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Protocol
+from itertools import groupby
+from typing import Annotated, Any, Protocol
 from uuid import UUID
 
 import msgspec
 import structlog
+from msgspec import Meta
 from redis.exceptions import RedisError
 
-from insula.db import Database, Work
+from insula.db import Database
 from insula.db.ids import new_id
 from insula.jobs import metrics, turns
 from insula.jobs.saq_queue import TurnQueue
@@ -24,6 +26,7 @@ from insula.jobs.turns import Turn
 from insula.jobs.types import Job
 from insula.settings import Settings
 from insula.tenancy.cells import CATALOGUE_PRELUDE
+from insula.tenancy.tenant import number_of
 
 log = structlog.get_logger("insula.jobs")
 
@@ -36,8 +39,8 @@ class Body(msgspec.Struct, frozen=True):
     """What the outbox has of a job; a tenant's role wrote it, and so it may be anything."""
 
     job_id: UUID
-    name: str
-    traceparent: str = ""
+    name: Annotated[str, Meta(max_length=200)]
+    traceparent: Annotated[str, Meta(max_length=100)] = ""
     cancel: bool = False
 
 
@@ -45,9 +48,9 @@ class Due(Protocol):
     """A row of the outbox whose time has come."""
 
     @property
-    def number(self) -> int: ...
+    def role(self) -> str: ...
     @property
-    def body(self) -> Any: ...
+    def body(self) -> str | None: ...
 
 
 class Dispatcher:
@@ -72,10 +75,14 @@ class Dispatcher:
 
     async def accept(self, due: Sequence[Due]) -> None:
         """Take over what the relay has; once this returns, the outbox may forget it. Twice is
-        once."""
+        once. What cannot be read is dropped: nobody else's jobs wait for it."""
+        readable = [read for row in due if (read := _read(row)) is not None]
         async with self._catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
-            for row in due:
-                await _accept(tx, row)
+            for cancelling, rows in groupby(readable, key=lambda read: read[1].cancel):
+                if cancelling:
+                    await tx.execute_many(turns.CANCEL, [_this(*row) for row in rows])
+                else:
+                    await tx.execute_many(turns.ADD, [_new_turn(*row) for row in rows])
         self.wake()
 
     async def run(self) -> None:
@@ -132,20 +139,24 @@ class Dispatcher:
             )
 
 
-async def _accept(tx: Work, row: Due) -> None:
+def _read(row: Due) -> tuple[int, Body] | None:
+    """The tenant's number, and what it says; None if it makes no sense."""
     try:
-        body = msgspec.convert(row.body, Body)
-    except msgspec.ValidationError as error:
-        log.warning("no job in the outbox", tenant=row.number, error=str(error))
-        return
-    if body.cancel:
-        await tx.execute(turns.CANCEL, number=row.number, job=body.job_id)
-        return
-    await tx.execute(
-        turns.ADD,
-        tenant=row.number,
-        job_id=body.job_id,
-        name=body.name,
-        traceparent=body.traceparent,
-        ticket=new_id(),
-    )
+        return number_of(row.role), msgspec.json.decode(row.body or "", type=Body)
+    except (ValueError, msgspec.DecodeError, RecursionError) as error:
+        log.warning("no job in the outbox", role=row.role, error=str(error))
+        return None
+
+
+def _this(number: int, body: Body) -> dict[str, Any]:
+    return {"number": number, "job": body.job_id}
+
+
+def _new_turn(number: int, body: Body) -> dict[str, Any]:
+    return {
+        "tenant": number,
+        "job_id": body.job_id,
+        "name": body.name,
+        "traceparent": body.traceparent,
+        "ticket": new_id(),
+    }
