@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import bindparam, select, update
 
 from insula.db import Database, Statement, Work
+from insula.db.capabilities import Capabilities
 from insula.db.pool import Pool
 from insula.embedded import make_home
 from insula.events.outbox import OutboxRow
@@ -56,7 +57,9 @@ async def ensure(settings: Settings) -> DemoLogin | None:
     off. Every step is a transaction, so that a call that was killed is made up for by the next.
     None if a tenant that is not ours has taken the slug.
     """
-    database = Database([Pool(login_url(settings, PROVISIONER), size=1)])
+    database = Database(
+        [Pool(login_url(settings, PROVISIONER), size=1)], Capabilities(settings.secret_key)
+    )
     try:
         async with database.transaction(0, CATALOGUE_PRELUDE) as work:
             tenant = await _find_or_found(work, settings)

@@ -20,8 +20,13 @@ from typing import Any, NamedTuple, cast
 import asyncpg
 from asyncpg.protocol import Protocol as AsyncpgProtocol
 
+from insula.db.capabilities import CAPABILITY, Capabilities
+
 BIND_STATEMENT = "insula_bind"
-BIND_SQL = "SELECT set_config('role', $1::text, true), set_config('search_path', $2::text, true)"
+BIND_SQL = (
+    "SELECT set_config('role', $1::text, true), set_config('search_path', $2::text, true), "
+    f"set_config('{CAPABILITY}', $3::text, true)"
+)
 BEGIN_STATEMENT = "insula_begin"
 BEGIN_SQL = "BEGIN"
 
@@ -64,15 +69,28 @@ class Prefix(NamedTuple):
 class Prelude:
     """The bytes that bind one tenant: for one statement, or for a transaction."""
 
-    __slots__ = ("begin", "bind", "role")
+    __slots__ = ("_search_path", "begin", "bind", "role", "sealed")
 
-    def __init__(self, role: str, search_path: str) -> None:
+    def __init__(self, role: str, search_path: str, *, sealed: bool = False) -> None:
         self.role = role
+        self._search_path = search_path
+        self.sealed = sealed
+        """Whether it still lacks the capability that the role's tables open themselves for."""
+        self._write("")
+
+    def unseal(self, capabilities: Capabilities) -> None:
+        """Have the role's capability go with it from now on."""
+        self._write(capabilities.of(self.role))
+        self.sealed = False
+
+    def _write(self, capability: str) -> None:
+        values = (self.role, self._search_path, capability)
         bound = _message(b"2", b"")  # BindComplete
         self.bind = Prefix(
-            _bind(BIND_STATEMENT, role, search_path),
+            # A bound parameter, never a literal: pg_stat_activity shows the text of statements.
+            _bind(BIND_STATEMENT, *values),
             3,
-            bound + _row(role, search_path) + _message(b"C", b"SELECT 1\0"),
+            bound + _row(*values) + _message(b"C", b"SELECT 1\0"),
         )
         self.begin = Prefix(
             _bind(BEGIN_STATEMENT) + self.bind.message,

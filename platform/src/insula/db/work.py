@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
+from insula.db.capabilities import Capabilities
 from insula.db.pool import Connection, Pool
 from insula.db.statement import Statement
 from insula.db.wire import Prelude
@@ -26,9 +27,17 @@ class Work:
     called.
     """
 
-    __slots__ = ("_begun", "_connection", "_kept", "_pool", "_prelude", "_writes")
+    __slots__ = ("_begun", "_capabilities", "_connection", "_kept", "_pool", "_prelude", "_writes")
 
-    def __init__(self, pool: Pool, prelude: Prelude, *, writes: bool) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        prelude: Prelude,
+        *,
+        writes: bool,
+        capabilities: Capabilities | None = None,
+    ) -> None:
+        self._capabilities = capabilities
         self._pool = pool
         self._prelude = prelude
         self._writes = writes
@@ -159,6 +168,17 @@ class Work:
     # The edge: called by the gate, and by jobs and commands
 
     @property
+    def capabilities(self) -> Capabilities:
+        """What tenants of this database are sealed with.
+
+        Raises:
+            RuntimeError: the :class:`Database` was made without.
+        """
+        if self._capabilities is None:
+            raise RuntimeError("Database(…, Capabilities(settings.secret_key)) binds tenants")
+        return self._capabilities
+
+    @property
     def is_open(self) -> bool:
         return self._connection is not None
 
@@ -235,17 +255,25 @@ class Work:
 
 class Database:
     """Hands out units of work; one per process. ``pools`` are the buckets', or make a bucket's when
-    it is first asked for."""
+    it is first asked for. Without ``capabilities`` no tenant can be bound or built."""
 
-    def __init__(self, pools: Sequence[Pool] | Callable[[int], Pool]) -> None:
+    def __init__(
+        self,
+        pools: Sequence[Pool] | Callable[[int], Pool],
+        capabilities: Capabilities | None = None,
+    ) -> None:
         self._make = pools if callable(pools) else pools.__getitem__
         self._pools: dict[int, Pool] = {}
+        self._capabilities = capabilities
 
     def work(self, bucket: int, prelude: Prelude, *, writes: bool) -> Work:
         pool = self._pools.get(bucket)
         if pool is None:
             pool = self._pools[bucket] = self._make(bucket)
-        return Work(pool, prelude, writes=writes)
+        work = Work(pool, prelude, writes=writes, capabilities=self._capabilities)
+        if prelude.sealed:
+            prelude.unseal(work.capabilities)
+        return work
 
     @asynccontextmanager
     async def transaction(self, bucket: int, prelude: Prelude) -> AsyncIterator[Work]:

@@ -20,6 +20,7 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from insula.db import Database, Statement
+from insula.db.capabilities import Capabilities
 from insula.db.pool import Pool
 from insula.db.wire import Prelude
 from insula.settings import Settings, SettingsError
@@ -73,9 +74,10 @@ class Cells:
         login_url(settings, PROVISIONER)
         self._settings = settings
         self._size = settings.pool_size if size is None else size
-        self.tenants = Database(self._bucket)
+        capabilities = Capabilities(settings.secret_key)
+        self.tenants = Database(self._bucket, capabilities)
         """By bucket."""
-        self.catalogue = Database(self._provisioner)
+        self.catalogue = Database(self._provisioner, capabilities)
         """By cell, as the provisioner; :data:`HOME` has the catalogue."""
 
     def _bucket(self, bucket: int) -> Pool:

@@ -10,11 +10,13 @@ import asyncpg
 import msgspec
 import structlog
 
+from insula.db.capabilities import Capabilities
 from insula.keys import login_password, scram_verifier
 from insula.module import discover
 from insula.settings import Settings, SettingsError
 from insula.tenancy.fleet import Progress, Report, migrate_fleet
-from insula.tenancy.roles import OWNER, PROVISIONER, bucket_login
+from insula.tenancy.roles import OWNER, PROVISIONER, bucket_login, login_url
+from insula.tenancy.sealing import ensure_questions
 
 log = structlog.get_logger("insula.installation")
 
@@ -56,6 +58,7 @@ async def migrate(settings: Settings, progress: Progress = lambda *_: None) -> R
     try:
         await admin.execute("SELECT pg_advisory_lock($1)", _LOCK)
         skipped = await _prepare(admin, settings)
+        await _seal(settings)
         progress("database", 1, 1)
         report = await migrate_fleet(settings, discover(), progress)
     finally:
@@ -85,6 +88,14 @@ async def _prepare(admin: asyncpg.Connection, settings: Settings) -> tuple[str, 
         await admin.execute("GRANT USAGE ON SCHEMA ext TO PUBLIC")
     await _extend(admin)
     return await _harden(admin, database, logins)
+
+
+async def _seal(settings: Settings) -> None:
+    provisioner = await asyncpg.connect(login_url(settings, PROVISIONER))
+    try:
+        await ensure_questions(provisioner, Capabilities(settings.secret_key))
+    finally:
+        await provisioner.close()
 
 
 async def _extend(admin: asyncpg.Connection) -> None:

@@ -1,6 +1,7 @@
 """Applying reviewed SQL files to a schema, and recording which have been applied."""
 
 import hashlib
+import re
 from importlib.resources.abc import Traversable
 
 import msgspec
@@ -8,6 +9,7 @@ from sqlalchemy import bindparam, select
 
 from insula.db import Statement
 from insula.module import migration_names
+from insula.tenancy.sealing import SEAL
 from insula.tenancy.tables import Migration
 
 
@@ -48,8 +50,13 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+_TABLE = re.compile(r"\bCREATE\s+TABLE\b", re.IGNORECASE)
+_UNSEALED = ("catalogue", "spool")  # of the installation: the spool has policies of its own
+
+
 def script(files: tuple[MigrationFile, ...]) -> str:
-    """The files and their records, as one script for one round trip."""
+    """The files and their records, as one script for one round trip; a tenant's new tables are
+    sealed (:mod:`insula.tenancy.sealing`)."""
     parts = []
     for file in files:
         parts.append(file.sql.rstrip().rstrip(";") + ";")
@@ -57,6 +64,8 @@ def script(files: tuple[MigrationFile, ...]) -> str:
             "INSERT INTO insula_migrations (module, version, checksum) VALUES "
             f"({_literal(file.module)}, {file.version}, {_literal(file.checksum)});"
         )
+    if any(_TABLE.search(file.sql) and file.module not in _UNSEALED for file in files):
+        parts.append(SEAL)
     return "\n".join(parts)
 
 

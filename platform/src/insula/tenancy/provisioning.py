@@ -78,7 +78,7 @@ async def create(catalogue: Work, *, slug: str, name: str, buckets: int) -> Tena
         entering = enter(place.number) if place else ""
         if place is None:
             place = await catalogue.one(slots.SKIP, **new, buckets=buckets)
-            entering = build(place.number, place.bucket, files)
+            entering = build(place.number, place.bucket, files, catalogue.capabilities)
     except asyncpg.UniqueViolationError as error:
         raise SlugTaken(slug) from error
     await catalogue.run_script(entering)

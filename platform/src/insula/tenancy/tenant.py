@@ -80,7 +80,7 @@ def number_of(schema: str) -> int:
 def prelude(number: int) -> Prelude:
     """``pg_temp`` comes last: a temporary table must not shadow a tenant's."""
     name = schema_name(number)
-    return Prelude(name, f"{name}, ext, pg_temp")
+    return Prelude(name, f"{name}, ext, pg_temp", sealed=True)
 
 
 _enabled = (
