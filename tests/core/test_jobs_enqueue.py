@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from fixtures.installation import Installation, TestTenant
 from insula.db import Database, Work
+from insula.db.capabilities import Capabilities
 from insula.db.pool import Pool
 from insula.jobs import Job, JobContext, cancel, enqueue
 from insula.tenancy.roles import bucket_login, login_url
@@ -39,7 +40,7 @@ async def bound(installation: Installation, tenant: TestTenant) -> AsyncIterator
     )
     await admin.close()
     pool = Pool(login_url(installation.settings, bucket_login(row["bucket"])), size=1)
-    database = Database([pool])
+    database = Database([pool], Capabilities(installation.settings.secret_key))
     try:
         async with database.transaction(0, prelude(row["number"])) as work:
             yield work

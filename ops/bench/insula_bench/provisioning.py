@@ -5,6 +5,7 @@ import time
 from unittest.mock import patch
 
 from insula.db import Database
+from insula.db.capabilities import Capabilities
 from insula.db.pool import Pool
 from insula.identity import passwords
 from insula.tenancy import provisioning
@@ -51,7 +52,9 @@ def _over_http(installation: Installation, tenants: int) -> tuple[list[float], l
 
 async def _in_database(installation: Installation, tenants: int) -> list[float]:
     settings, times = installation.settings, []
-    database = Database([Pool(login_url(settings, PROVISIONER), size=1)])
+    database = Database(
+        [Pool(login_url(settings, PROVISIONER), size=1)], Capabilities(settings.secret_key)
+    )
     hashed = await passwords.hash_password("a long enough pass phrase")
 
     async def known(_: str) -> str:

@@ -113,7 +113,8 @@ async def _rebuild_core(catalogue: Work, tenant: Tenant, standing: Standing) -> 
     name = schema_name(tenant.number)
     await catalogue.run_script(
         f"SET LOCAL ROLE {OWNER}; DROP SCHEMA {name} CASCADE; SET LOCAL ROLE NONE;"
-        f"DROP ROLE {name};" + build(tenant.number, tenant.bucket, standing.seen)
+        f"DROP ROLE {name};"
+        + build(tenant.number, tenant.bucket, standing.seen, catalogue.capabilities)
     )
 
 
