@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -11,7 +12,7 @@ import structlog
 from insula.broker.inward import Inbound
 from insula.broker.line import line_to
 from insula.broker.outward import BrokerConsumer
-from insula.db.listening import listen
+from insula.db.listening import first_of, listen
 from insula.events import consumers
 from insula.events.consumers import Consumer
 from insula.events.following import Following
@@ -25,7 +26,7 @@ from insula.mail.sending import SEND as SEND_MAIL
 from insula.module import RESERVED, discover
 from insula.realtime.consumer import LiveEvents
 from insula.settings import Settings
-from insula.tenancy.roles import PROVISIONER, login_url
+from insula.tenancy.cells import HOME, Cells
 from insula.webhooks.fanout import WebhookConsumer
 from insula.webhooks.sender import CHANNEL as WEBHOOKS
 from insula.webhooks.sender import Sender
@@ -35,6 +36,8 @@ log = structlog.get_logger("insula.worker")
 
 CORE_JOBS: tuple[Job[Any], ...] = (*FILE_JOBS, SEND_MAIL)
 """Jobs of the core services; modules bring theirs."""
+_CELLS_SECONDS = 5.0
+"""How often it is looked for new cells."""
 CORE_CRONS: tuple[Cron, ...] = FILE_CRONS
 
 
@@ -51,26 +54,47 @@ async def work(settings: Settings, ready: Callable[[], None] = lambda: None) -> 
     await foundation.open()
     try:
         async with asyncio.TaskGroup() as group:
-            for part in _parts(foundation, stop):
+            parts, serve = _parts(foundation, stop)
+            for part in parts:
                 group.create_task(part)
+            group.create_task(_serve_cells(foundation.cells, serve, group, stop))
             ready()
     finally:
         await foundation.close()
 
 
-def _parts(foundation: Foundation, stop: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
-    """What runs side by side; each ends soon after ``stop`` is set."""
-    settings = foundation.settings
+Part = Coroutine[Any, Any, None]
+"""Something that runs beside the rest, and ends soon after the worker is to stop."""
+
+
+def _parts(
+    foundation: Foundation, stop: asyncio.Event
+) -> tuple[list[Part], Callable[[int], list[Part]]]:
+    """What runs once, and what makes the parts of a cell."""
     runner = _runner(foundation)
     outward, inward = _broker(foundation)
     following = Following(
         foundation.tenants, [*_consumers(foundation), *outward], foundation.tracing
     )
+    once = [
+        runner.run(stop),
+        *(part.run(stop) for part in outward),
+        *(part.run(stop) for part in inward),
+    ]
+    return once, lambda cell: _cell_parts(foundation, cell, following, runner, stop)
+
+
+def _cell_parts(
+    foundation: Foundation, cell: int, following: Following, runner: JobRunner, stop: asyncio.Event
+) -> list[Part]:
+    """What empties the spool of a cell."""
+    settings = foundation.settings
     relay = Relay(
         foundation.catalogue,
         following,
-        runner.start_jobs,
+        partial(runner.start_jobs, cell=cell),
         keep=timedelta(days=settings.event_days),
+        cell=cell,
     )
     sender = Sender(
         foundation.tenants,
@@ -78,16 +102,36 @@ def _parts(foundation: Foundation, stop: asyncio.Event) -> list[Coroutine[Any, A
         foundation.egress,
         Secrets(settings.secret_key),
         foundation.tracing,
+        cell=cell,
     )
     wakes = {CHANNEL: relay.wake, WEBHOOKS: sender.wake}
     return [
         relay.run(stop),
         sender.run(stop),
-        listen(login_url(settings, PROVISIONER), wakes, stop),
-        runner.run(stop),
-        *(part.run(stop) for part in outward),
-        *(part.run(stop) for part in inward),
+        listen(partial(foundation.cells.provisioner_url, cell), wakes, stop),
+        runner.hand_out(cell, stop),
     ]
+
+
+async def _serve_cells(
+    cells: Cells,
+    serve: Callable[[int], list[Part]],
+    group: asyncio.TaskGroup,
+    stop: asyncio.Event,
+) -> None:
+    """Serve every cell that there is, and those that are added later."""
+    served: set[int] = set()
+    while not stop.is_set():
+        try:
+            found = {HOME, *(cell.number for cell in await cells.known())}
+        except Exception as error:
+            log.warning("cells cannot be read", error=str(error))
+            found = {HOME}
+        for cell in sorted(found - served):
+            for part in serve(cell):
+                group.create_task(part)
+        served |= found
+        await first_of(stop.wait(), seconds=_CELLS_SECONDS)
 
 
 def _consumers(foundation: Foundation) -> list[Consumer]:

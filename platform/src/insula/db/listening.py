@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import asyncpg
@@ -13,14 +13,20 @@ log = structlog.get_logger("insula.listening")
 _PAUSE_SECONDS: Final = 1.0
 
 
-async def listen(dsn: str, wakes: Mapping[str, Callable[[], None]], stop: asyncio.Event) -> None:
+async def listen(
+    dsn: Callable[[], Awaitable[str]],
+    wakes: Mapping[str, Callable[[], None]],
+    stop: asyncio.Event,
+) -> None:
     """Call what belongs to a channel whenever it is notified. A connection that is lost is opened
     again, and everything is called then: what was said meanwhile is not known."""
     while not stop.is_set():
         lost = asyncio.Event()
         try:
-            connection = await asyncpg.connect(dsn, server_settings={"application_name": "insula"})
-        except (OSError, asyncpg.PostgresError) as error:
+            connection = await asyncpg.connect(
+                await dsn(), server_settings={"application_name": "insula"}
+            )
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("cannot listen", error=str(error))
             await first_of(stop.wait(), seconds=_PAUSE_SECONDS)
             continue

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from insula.db import CatalogueTable, TenantTable
+from insula.db import SpoolTable, TenantTable
 from insula.db.marks import stays
 
 
@@ -57,7 +57,7 @@ class EventDeadLetter(TenantTable):
     failed_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class EventLane(CatalogueTable):
+class EventLane(SpoolTable):
     """One line a tenant: who has its lock may number the tenant's events."""
 
     __tablename__ = "event_lanes"
@@ -65,9 +65,8 @@ class EventLane(CatalogueTable):
         Index("ix_event_lanes_behind", "retry_at", postgresql_where=text("done_seq < last_seq")),
     )
 
-    tenant_id: Mapped[UUID] = mapped_column(
-        ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True
-    )
+    tenant: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    """Its number."""
     last_seq: Mapped[int] = mapped_column(BigInteger, server_default="0")
     done_seq: Mapped[int] = mapped_column(BigInteger, server_default="0")
     """Every consumer has had the events up to here."""

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from itertools import groupby
 from typing import Annotated, Any, Protocol
 from uuid import UUID
@@ -25,7 +26,7 @@ from insula.jobs.saq_queue import TurnQueue
 from insula.jobs.turns import Turn
 from insula.jobs.types import Job
 from insula.settings import Settings
-from insula.tenancy.cells import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME
 from insula.tenancy.tenant import number_of
 
 log = structlog.get_logger("insula.jobs")
@@ -54,7 +55,7 @@ class Due(Protocol):
 
 
 class Dispatcher:
-    """Hands turns to SAQ."""
+    """Hands turns of a cell to SAQ."""
 
     def __init__(
         self,
@@ -62,8 +63,10 @@ class Dispatcher:
         queue: TurnQueue,
         jobs: Mapping[str, Job[Any]],
         settings: Settings,
+        cell: int = HOME,
     ) -> None:
-        self._catalogue = catalogue
+        self._cell = cell
+        self._spool = partial(catalogue.transaction, cell, CATALOGUE_PRELUDE)
         self._queue = queue
         self._jobs = jobs
         self._settings = settings
@@ -77,7 +80,7 @@ class Dispatcher:
         """Take over what the relay has; once this returns, the outbox may forget it. Twice is
         once. What cannot be read is dropped: nobody else's jobs wait for it."""
         readable = [read for row in due if (read := _read(row)) is not None]
-        async with self._catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
+        async with self._spool() as tx:
             for cancelling, rows in groupby(readable, key=lambda read: read[1].cancel):
                 if cancelling:
                     await tx.execute_many(turns.CANCEL, [_this(*row) for row in rows])
@@ -101,7 +104,7 @@ class Dispatcher:
         """Hand out what may be handed out now; how many turns that was."""
         settings, names = self._settings, list(self._jobs)
         seconds = settings.job_lease_seconds
-        async with self._catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
+        async with self._spool() as tx:
             await tx.execute(turns.LOCK)
             await tx.execute(turns.RECLAIM)
             found = await tx.many(turns.RENEW, names=names, seconds=seconds)
@@ -122,14 +125,14 @@ class Dispatcher:
         for place, turn in enumerate(found):
             timeout = self._jobs[turn.name].timeout + _MARGIN
             try:
-                await self._queue.send(turn, timeout.total_seconds())
+                await self._queue.send(turn, timeout.total_seconds(), cell=self._cell)
             except (RedisError, OSError) as error:
                 log.warning("jobs wait for redis", error=str(error))
                 await self._take_back(found[place:])
                 return
 
     async def _take_back(self, unsent: Sequence[Turn]) -> None:
-        async with self._catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
+        async with self._spool() as tx:
             await tx.execute_many(
                 turns.TAKE_BACK,
                 [

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -21,7 +21,7 @@ from insula.jobs.running import Run
 from insula.jobs.saq_queue import Hands, TurnQueue
 from insula.jobs.turns import Taken
 from insula.jobs.types import Cron, Job
-from insula.tenancy.cells import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, cell_of
 from insula.tenancy.tenant import Tenant
 
 log = structlog.get_logger("insula.jobs")
@@ -38,6 +38,15 @@ _PRUNE_EVERY = timedelta(hours=1)
 
 class NoTenant(Exception):
     """A message that names no job of a tenant: nothing is run for it."""
+
+
+class Place(NamedTuple):
+    """A turn's row."""
+
+    cell: int
+    number: int
+    """The tenant's."""
+    job_id: UUID
 
 
 class JobRunner:
@@ -58,9 +67,7 @@ class JobRunner:
         self._jobs = {job.name: job for job in jobs}
         self._id = new_id()
         self._queue = TurnQueue(foundation.settings.redis_url, queue)
-        self._dispatcher = Dispatcher(
-            foundation.catalogue, self._queue, self._jobs, foundation.settings
-        )
+        self._dispatchers: dict[int, Dispatcher] = {}
         self._crons = Crons(
             foundation.catalogue,
             crons,
@@ -68,12 +75,30 @@ class JobRunner:
             self._id,
             foundation.settings.job_lease_seconds,
         )
-        self._runs: dict[tuple[int, UUID], Run] = {}
+        self._runs: dict[Place, Run] = {}
         self._pruned: dict[int, datetime] = {}
 
-    async def start_jobs(self, due: Sequence[Due]) -> None:
-        """What the relay calls with jobs whose time has come."""
-        await self._dispatcher.accept(due)
+    def dispatcher(self, cell: int) -> Dispatcher:
+        """What hands out the turns of a cell."""
+        if cell not in self._dispatchers:
+            self._dispatchers[cell] = Dispatcher(
+                self._foundation.catalogue, self._queue, self._jobs, self._settings, cell
+            )
+        return self._dispatchers[cell]
+
+    async def start_jobs(self, due: Sequence[Due], *, cell: int = HOME) -> None:
+        """What a cell's relay calls with jobs whose time has come."""
+        await self.dispatcher(cell).accept(due)
+
+    async def hand_out(self, cell: int, stop: asyncio.Event) -> None:
+        """Hand out the turns of a cell until ``stop`` is set; :meth:`run` does so for home's."""
+        if cell == HOME:
+            return
+        task = asyncio.create_task(self.dispatcher(cell).run())
+        try:
+            await stop.wait()
+        finally:
+            await _end([task])
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set; then let what runs finish for a while, and give back the
@@ -83,7 +108,7 @@ class JobRunner:
             self._queue, self._run_turn, concurrency=self._settings.job_concurrency, drain=drain
         )
         looking = [
-            asyncio.create_task(self._dispatcher.run()),
+            asyncio.create_task(self.dispatcher(HOME).run()),
             asyncio.create_task(self._crons.run()),
         ]
         holding = [asyncio.create_task(hands.start()), asyncio.create_task(self._beat())]
@@ -107,93 +132,105 @@ class JobRunner:
         Raises:
             NoTenant: it names no job of a tenant.
         """
-        number, job_id, turn = _read(message)
-        async with self._catalogue() as tx:
+        place, turn = _read(message)
+        async with self._spool(place.cell) as tx:
             taken = await tx.find(
                 turns.TAKE,
-                number=number,
-                job=job_id,
+                number=place.number,
+                job=place.job_id,
                 number_of_turn=turn,
                 worker=self._id,
                 seconds=self._settings.job_lease_seconds,
             )
-            if taken is None:  # called off, over, or another turn by now
-                return
-            tenant = await self._tenant(tx, number, taken.name)
-            if tenant is None:
-                await tx.execute(turns.FORGET_TENANT, number=number)
-                return
-        if tenant.status != "active":
-            await self._postpone(number, job_id)
+        if taken is None:  # called off, over, or another turn by now
+            return
+        tenant = await self._tenant(place, taken.name)
+        if tenant is None:
+            await self._forget(place)
+        elif tenant.status == "moving" or cell_of(tenant.bucket) != place.cell:
+            await self._release(place, _soon(1))
+        elif tenant.status != "active":
+            await self._postpone(place)
         elif not self._is_on(tenant, taken.name):
-            await self._call_off(tenant, job_id, taken.ticket)
+            await self._call_off(tenant, place, taken.ticket)
         elif taken.name not in self._jobs:  # a newer worker's: let that one have it
-            await self._release(number, job_id, _soon(1))
+            await self._release(place, _soon(1))
         else:
-            await self._run_job(tenant, job_id, taken)
-        self._dispatcher.wake()
+            await self._run_job(tenant, place, taken)
+        self.dispatcher(place.cell).wake()
 
-    async def _tenant(self, tx: Work, number: int, name: str) -> Tenant | None:
+    async def _tenant(self, place: Place, name: str) -> Tenant | None:
         """The tenant; read again if it looks as if the job were not to run: what is remembered of
         it may be older than the job."""
         directory = self._foundation.directory
-        tenant = await directory.by_number(number, tx)
-        if tenant is None or (tenant.status == "active" and self._is_on(tenant, name)):
+        home = self._foundation.catalogue.work(HOME, CATALOGUE_PRELUDE, writes=False)
+        tenant = await directory.by_number(place.number, home)
+        if tenant is None or (
+            tenant.status == "active"
+            and cell_of(tenant.bucket) == place.cell
+            and self._is_on(tenant, name)
+        ):
             return tenant
         directory.forget(tenant)
-        return await directory.by_number(number, tx)
+        return await directory.by_number(place.number, home)
 
     def _is_on(self, tenant: Tenant, name: str) -> bool:
         """Whether the module that the job belongs to is on; the core always is."""
         module = name.partition(".")[0]
         return module not in self._foundation.modules or module in tenant.modules
 
-    async def _call_off(self, tenant: Tenant, job_id: UUID, ticket: UUID) -> None:
+    async def _call_off(self, tenant: Tenant, place: Place, ticket: UUID) -> None:
         """The module has been switched off since."""
         async with self._foundation.tenants.transaction(tenant.bucket, tenant.prelude) as tx:
-            await tx.execute(queries.CANCEL, job=job_id)
-        await self._drop(tenant.number, job_id, ticket)
+            await tx.execute(queries.CANCEL, job=place.job_id)
+        await self._drop(place, ticket)
 
-    async def _run_job(self, tenant: Tenant, job_id: UUID, taken: Taken) -> None:
-        foundation, place = self._foundation, (tenant.number, job_id)
-        run = Run(foundation.tenants, self._services, self._jobs, tenant, job_id)
+    async def _run_job(self, tenant: Tenant, place: Place, taken: Taken) -> None:
+        foundation = self._foundation
+        run = Run(foundation.tenants, self._services, self._jobs, tenant, place.job_id)
         self._runs[place] = run
         try:
             with foundation.tracing.span(
                 f"job {taken.name}",
                 taken.traceparent,
                 SpanKind.CONSUMER,
-                **{"insula.job.id": str(job_id), "insula.tenant": tenant.slug},
+                **{"insula.job.id": str(place.job_id), "insula.tenant": tenant.slug},
             ):
                 due = await run()
         except BaseException as error:
             stopping = isinstance(error, asyncio.CancelledError)
-            await self._release(*place, _soon(0 if stopping else _TROUBLE_SECONDS))
+            await self._release(place, _soon(0 if stopping else _TROUBLE_SECONDS))
             raise
         finally:
             self._runs.pop(place, None)
         if due is None:
-            await self._drop(*place, taken.ticket)
+            await self._drop(place, taken.ticket)
             await self._prune(tenant)
         else:
-            await self._release(*place, due)
+            await self._release(place, due)
 
-    async def _drop(self, number: int, job_id: UUID, ticket: UUID) -> None:
+    async def _drop(self, place: Place, ticket: UUID) -> None:
         """It is over, unless it has been asked for again meanwhile."""
-        mine = {"number": number, "job": job_id, "worker": self._id}
-        async with self._catalogue() as tx:
+        mine = {"number": place.number, "job": place.job_id, "worker": self._id}
+        async with self._spool(place.cell) as tx:
             if not await tx.execute(turns.DROP, **mine, of_ticket=ticket):
                 await tx.execute(turns.RELEASE, **mine, due=None)
 
-    async def _release(self, number: int, job_id: UUID, due: datetime) -> None:
-        async with self._catalogue() as tx:
-            await tx.execute(turns.RELEASE, number=number, job=job_id, worker=self._id, due=due)
+    async def _release(self, place: Place, due: datetime) -> None:
+        mine = {"number": place.number, "job": place.job_id, "worker": self._id}
+        async with self._spool(place.cell) as tx:
+            await tx.execute(turns.RELEASE, **mine, due=due)
 
-    async def _postpone(self, number: int, job_id: UUID) -> None:
+    async def _forget(self, place: Place) -> None:
+        """The tenant is gone."""
+        async with self._spool(place.cell) as tx:
+            await tx.execute(turns.FORGET_TENANT, number=place.number)
+
+    async def _postpone(self, place: Place) -> None:
         """The tenant is suspended: none of its jobs need be looked at for a while."""
-        async with self._catalogue() as tx:
-            await tx.execute(turns.POSTPONE, number=number, seconds=_AWAY_SECONDS)
-        await self._release(number, job_id, _soon(_AWAY_SECONDS))
+        async with self._spool(place.cell) as tx:
+            await tx.execute(turns.POSTPONE, number=place.number, seconds=_AWAY_SECONDS)
+        await self._release(place, _soon(_AWAY_SECONDS))
 
     async def _prune(self, tenant: Tenant) -> None:
         """Forget what has been over for long; a tenant without jobs has nothing to forget."""
@@ -213,42 +250,56 @@ class JobRunner:
         while True:
             await asyncio.sleep(pause)
             try:
-                await self._keep(list(self._runs))
+                await self._keep_all()
             except Exception as error:
                 log.warning("jobs cannot be kept", exc_info=error)
 
-    async def _keep(self, places: list[tuple[int, UUID]]) -> None:
-        if not places:
-            return
-        async with self._catalogue() as tx:
+    async def _keep_all(self) -> None:
+        """A cell that can't be reached must not cost the others their jobs."""
+        places = list(self._runs)
+        cells = {place.cell for place in places}
+        done = await asyncio.gather(
+            *(
+                self._keep(cell, [place for place in places if place.cell == cell])
+                for cell in cells
+            ),
+            return_exceptions=True,
+        )
+        for failed in done:
+            if failed is not None:
+                raise failed
+
+    async def _keep(self, cell: int, places: list[Place]) -> None:
+        async with self._spool(cell) as tx:
             kept = await tx.many(
                 turns.BEAT,
                 worker=self._id,
-                jobs=[job_id for _, job_id in places],
+                jobs=[place.job_id for place in places],
                 seconds=self._settings.job_lease_seconds,
             )
-        wanted = {(beat.tenant, beat.job_id) for beat in kept if not beat.cancelled}
+        wanted = {Place(cell, beat.tenant, beat.job_id) for beat in kept if not beat.cancelled}
         for place in places:
             if place not in wanted and (run := self._runs.get(place)) is not None:
                 run.stop()
 
-    def _catalogue(self) -> AbstractAsyncContextManager[Work]:
-        return self._foundation.catalogue.transaction(0, CATALOGUE_PRELUDE)
+    def _spool(self, cell: int) -> AbstractAsyncContextManager[Work]:
+        return self._foundation.catalogue.transaction(cell, CATALOGUE_PRELUDE)
 
 
-def _read(message: dict[str, Any]) -> tuple[int, UUID, int]:
+def _read(message: dict[str, Any]) -> tuple[Place, int]:
     try:
         read = msgspec.convert(message, _Message)
     except msgspec.ValidationError as error:
         metrics.REFUSED.inc()
         raise NoTenant(f"a job without tenant is not started: {error}") from error
-    return read.tenant, read.job, read.turn
+    return Place(read.cell, read.tenant, read.job), read.turn
 
 
 class _Message(msgspec.Struct, frozen=True):
     tenant: int
     job: UUID
     turn: int
+    cell: int = HOME
 
 
 def _soon(seconds: float) -> datetime:

@@ -34,7 +34,7 @@ class TurnQueue(RedisQueue):
     def __init__(self, url: str, name: str) -> None:
         super().__init__(Redis.from_url(url), name=name)
 
-    async def send(self, turn: Turn, seconds: float) -> None:
+    async def send(self, turn: Turn, seconds: float, *, cell: int = 0) -> None:
         """Put a turn on its way, unless it is already. After ``seconds`` in a worker's hand the
         message is swept away: the worker has died with it.
 
@@ -44,8 +44,13 @@ class TurnQueue(RedisQueue):
         await self.enqueue(
             SaqJob(
                 FUNCTION,
-                {"tenant": turn.tenant, "job": str(turn.job_id), "turn": turn.turn},
-                key=f"{turn.job_id}:{turn.turn}",
+                {
+                    "cell": cell,
+                    "tenant": turn.tenant,
+                    "job": str(turn.job_id),
+                    "turn": turn.turn,
+                },
+                key=f"{cell}:{turn.job_id}:{turn.turn}",
                 timeout=int(seconds),
                 retries=1,
                 ttl=-1,

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from sqlalchemy import bindparam, select
 
-from insula.db import Database, Statement
+from insula.db import Database, Statement, Work
 from insula.db.capabilities import Capabilities
 from insula.db.pool import Pool
 from insula.db.wire import Prelude
@@ -57,6 +57,15 @@ class NoSuchCell(Exception):
     """A tenant's bucket names a cell that the catalogue does not know."""
 
 
+_CELL = (
+    CellRow.number,
+    CellRow.name,
+    CellRow.url,
+    CellRow.buckets,
+    CellRow.capacity,
+    CellRow.state,
+)
+KNOWN = Statement(select(*_CELL).where(CellRow.state != "closed").order_by(CellRow.number), Cell)
 _BY_NUMBER = Statement(select(CellRow.url).where(CellRow.number == bindparam("number")), str)
 
 
@@ -95,6 +104,21 @@ class Cells:
             seconds=settings.connection_seconds,
         )
 
+    async def known(self) -> list[Cell]:
+        """Every cell but home that is served."""
+        return await self._home().many(KNOWN)
+
+    async def provisioner_url(self, cell: int) -> str:
+        """The provisioner's address of a cell.
+
+        Raises:
+            NoSuchCell: the catalogue does not know.
+        """
+        return login_url(self._settings, PROVISIONER, await self.url(cell))
+
+    def _home(self) -> Work:
+        return self.catalogue.work(HOME, CATALOGUE_PRELUDE, writes=False)
+
     def _address(self, cell: int, login: str) -> str | Callable[[], Awaitable[str]]:
         if cell == HOME:
             return login_url(self._settings, login)
@@ -112,8 +136,7 @@ class Cells:
         """
         if cell == HOME:
             return self._settings.database_url
-        catalogue = self.catalogue.work(HOME, CATALOGUE_PRELUDE, writes=False)
-        if (url := await catalogue.find(_BY_NUMBER, number=cell)) is None:
+        if (url := await self._home().find(_BY_NUMBER, number=cell)) is None:
             raise NoSuchCell(f"there is no cell {cell}")
         return url
 

@@ -5,7 +5,8 @@ from collections import OrderedDict
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import bindparam, func, literal_column, select
+from sqlalchemy import BigInteger, bindparam, func, literal_column, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from insula.db import Statement, Work
 from insula.db.wire import Prelude
@@ -102,6 +103,10 @@ _columns = select(
 )
 BY_SLUG = Statement(_columns.where(TenantRow.slug == bindparam("slug")), TenantRecord)
 BY_NUMBER = Statement(_columns.where(TenantRow.number == bindparam("number")), TenantRecord)
+BY_NUMBERS = Statement(
+    _columns.where(TenantRow.number == func.any(bindparam("numbers", type_=ARRAY(BigInteger)))),
+    TenantRecord,
+)
 BY_ID = Statement(_columns.where(TenantRow.id == bindparam("id")), TenantRecord)
 
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from insula.db import Database, Work
 from insula.db.listening import first_of
 from insula.egress import Egress
 from insula.telemetry.tracing import Tracing
-from insula.tenancy.cells import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME
 from insula.tenancy.tenant import BY_NUMBER, Tenant, number_of
 from insula.webhooks import queries, sending
 from insula.webhooks.draining import BATCH, Drain
@@ -40,7 +41,12 @@ receiver is slow leaves some to others who use the same service."""
 _LEASE: Final = timedelta(seconds=30)
 """So long after a worker died its turns go to others; while it lives it renews them."""
 _SUSPENDED: Final = timedelta(minutes=10)
+_MOVING: Final = timedelta(seconds=1)
 _LOOK_SECONDS: Final = 1.0
+
+
+Queue = Callable[[], AbstractAsyncContextManager[Work]]
+"""A transaction of the platform on a cell's queue."""
 
 
 class LeaseLost(Exception):
@@ -59,11 +65,13 @@ class Sender:
         secrets: Secrets,
         tracing: Tracing,
         *,
+        cell: int = HOME,
         clock: Clock = lambda: datetime.now(UTC),
         rand: Random = random.random,
     ) -> None:
         self._tenants = tenants
         self._catalogue = catalogue
+        self._queue = partial(catalogue.transaction, cell, CATALOGUE_PRELUDE)
         self._poster = Poster(egress, secrets, tracing, clock)
         self._clock = clock
         self._rand = rand
@@ -128,17 +136,19 @@ class Sender:
         now = self._clock()
         busy = [tenant for tenant, turns in self._turns.items() if turns >= TURNS_OF_TENANT]
         most = min(TURNS_OF_TENANT, TURNS - len(self._running))
-        async with self._catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
+        async with self._queue() as tx:
             turns = await tx.many(sending.CLAIM, now=now, until=now + _LEASE, busy=busy, most=most)
         return [(turn, now + _LEASE) for turn in turns]
 
     async def _take(self, turn: Turn, held: datetime) -> None:
         """See a turn through. If it fails, the lease runs out and the turn comes again."""
-        lease = _Lease(self._catalogue, turn, held, self._clock)
+        lease = _Lease(self._queue, turn, held, self._clock)
         try:
             tenant = await self._find(turn)
             if tenant is None:
                 await lease.forget()
+            elif tenant.status == "moving":
+                await lease.finish(due=self._clock() + _MOVING)
             elif tenant.status != "active":
                 await lease.finish(due=self._clock() + _SUSPENDED)
             else:
@@ -149,7 +159,7 @@ class Sender:
             log.warning("webhook turn failed", webhook=str(turn.webhook_id), exc_info=error)
 
     async def _find(self, turn: Turn) -> Tenant | None:
-        catalogue = self._catalogue.work(0, CATALOGUE_PRELUDE, writes=False)
+        catalogue = self._catalogue.work(HOME, CATALOGUE_PRELUDE, writes=False)
         record = await catalogue.find(BY_NUMBER, number=number_of(turn.tenant))
         return Tenant(record) if record is not None else None
 
@@ -199,8 +209,8 @@ class Sender:
 class _Lease:
     """The row of the queue that says that an endpoint is ours for now."""
 
-    def __init__(self, catalogue: Database, turn: Turn, held: datetime, clock: Clock) -> None:
-        self._catalogue = catalogue
+    def __init__(self, queue: Queue, turn: Turn, held: datetime, clock: Clock) -> None:
+        self._queue = queue
         self._turn = {"role": turn.tenant, "webhook": turn.webhook_id}
         self._held = held
         self._clock = clock
@@ -223,9 +233,9 @@ class _Lease:
 
     async def forget(self) -> None:
         """There is no such endpoint any more."""
-        async with self._catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
+        async with self._queue() as tx:
             await tx.execute(sending.FORGET, **self._turn)
 
     async def _execute(self, statement: Any, **values: Any) -> int:
-        async with self._catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
+        async with self._queue() as tx:
             return await tx.execute(statement, **self._turn, held=self._held, **values)

@@ -27,3 +27,21 @@ CREATE TABLE moves (
     CONSTRAINT ck_moves_phase CHECK (phase in ('copying', 'paused', 'switched', 'done')),
     CONSTRAINT fk_moves_tenant_id FOREIGN KEY(tenant_id) REFERENCES tenants (id) ON DELETE CASCADE
 );
+
+-- Lanes lie with the outbox from now on, in the spool of each cell (migrations_spool/0005_cells.sql).
+-- A worker of the version before waits until it is replaced; it can't number by a table of its own.
+CREATE SCHEMA IF NOT EXISTS spool;
+
+CREATE TABLE IF NOT EXISTS spool.event_lanes (
+    tenant BIGINT NOT NULL,
+    last_seq BIGINT DEFAULT '0' NOT NULL,
+    done_seq BIGINT DEFAULT '0' NOT NULL,
+    retry_at TIMESTAMP WITH TIME ZONE,
+    CONSTRAINT pk_event_lanes PRIMARY KEY (tenant)
+);
+
+INSERT INTO spool.event_lanes (tenant, last_seq, done_seq, retry_at)
+SELECT tenants.number, last_seq, done_seq, retry_at
+FROM event_lanes JOIN tenants ON tenants.id = event_lanes.tenant_id;
+
+DROP TABLE event_lanes;
