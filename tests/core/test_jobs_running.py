@@ -177,7 +177,7 @@ async def test_a_redis_that_lost_its_memory_loses_no_job(bench: Bench, acme: Tes
     set_up(bench, job_lease_seconds=1.5)
     asked = await bench.ask(acme, job, count=3)
     name = f"test-{secrets.token_hex(4)}"
-    handing_out = bench.runner([job], queue=name)._dispatcher
+    handing_out = bench.runner([job], queue=name).dispatcher(0)
     for _ in range(600):
         if await handing_out.step():
             break
