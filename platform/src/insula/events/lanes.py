@@ -54,7 +54,9 @@ LOCK_LANE = Statement(
     .with_for_update(skip_locked=True),
     Lane,
 )
-DROP = Statement(
+DROP = Statement(delete(OutboxRow).where(OutboxRow.tenant == _role))
+# Of a tenant that is gone; one that is just being made gets a minute.
+DROP_ORPHANS = Statement(
     delete(OutboxRow).where(
         OutboxRow.tenant == _role, OutboxRow.due_at < func.now() - timedelta(minutes=1)
     )

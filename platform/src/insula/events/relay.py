@@ -163,7 +163,7 @@ class Relay:
     async def _pass_over(self, tx: Work, number: int, record: TenantRecord | None) -> None:
         """Drop what a tenant that is gone has left; one that is being made gets a minute."""
         if record is None:
-            await tx.execute(lanes.DROP, role=schema_name(number))
+            await tx.execute(lanes.DROP_ORPHANS, role=schema_name(number))
         if record is None or cell_of(record.bucket) != self._cell:
             await tx.execute(lanes.DROP_LANE, number=number)
 
