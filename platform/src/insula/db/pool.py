@@ -28,13 +28,15 @@ class PoolExhausted(Exception):
 class Connection:
     """A pooled connection and what it needs to know of itself."""
 
-    __slots__ = ("born", "raw", "tenants", "transport")
+    __slots__ = ("born", "raw", "spent", "tenants", "transport")
 
     def __init__(self, raw: asyncpg.Connection, transport: wire.BindingTransport) -> None:
         self.raw = raw
         self.transport = transport
         self.born = time.monotonic()
         self.tenants: dict[str, None] = {}
+        self.spent = False
+        """Whether something ran on it that may have left a trace in the session."""
 
     @property
     def last_role(self) -> str | None:
@@ -178,7 +180,8 @@ class Pool:
 
     def _is_worn(self, connection: Connection) -> bool:
         return (
-            len(connection.tenants) > self._tenants
+            connection.spent
+            or len(connection.tenants) > self._tenants
             or time.monotonic() - connection.born > self._seconds
         )
 

@@ -1,5 +1,6 @@
 """Statements: SQLAlchemy Core expressions, compiled once, executed by asyncpg."""
 
+import re
 from collections.abc import Mapping
 from types import NoneType
 from typing import Any, Generic, TypeVar, overload
@@ -13,6 +14,12 @@ from sqlalchemy.sql.compiler import SQLCompiler
 T = TypeVar("T")
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
+
+# Everything else (SET, LISTEN, EXPLAIN, DO, COPY …) acts on the session, on other tenants of the
+# bucket or on the server; a statement whose text came from outside must not get that far.
+_PLAIN = re.compile(
+    r"[\s(]*(SELECT|INSERT|UPDATE|DELETE|MERGE|WITH|VALUES|LOCK\s+TABLE)\b", re.IGNORECASE
+)
 
 
 class StatementError(Exception):
@@ -44,6 +51,8 @@ class Statement(Generic[T]):
         compiled = expression.compile(dialect=_DIALECT)  # type: ignore[attr-defined]
         assert isinstance(compiled, SQLCompiler)
         self.sql = str(compiled)
+        if _PLAIN.match(self.sql) is None:
+            raise StatementError(f"this is no statement on rows: {self.sql[:100]}")
         if "__[POSTCOMPILE" in self.sql:
             raise StatementError(f"in_() has no fixed text, use = ANY(:array): {self.sql}")
         self.names: tuple[str, ...] = tuple(compiled.positiontup or ())

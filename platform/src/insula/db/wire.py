@@ -69,19 +69,20 @@ class Prefix(NamedTuple):
 class Prelude:
     """The bytes that bind one tenant: for one statement, or for a transaction."""
 
-    __slots__ = ("_search_path", "begin", "bind", "role", "sealed")
+    __slots__ = ("_search_path", "begin", "bind", "ready", "role", "sealed")
 
     def __init__(self, role: str, search_path: str, *, sealed: bool = False) -> None:
         self.role = role
         self._search_path = search_path
         self.sealed = sealed
-        """Whether it still lacks the capability that the role's tables open themselves for."""
+        """Whether the role's tables open themselves for its capability only."""
+        self.ready = not sealed
         self._write("")
 
     def unseal(self, capabilities: Capabilities) -> None:
         """Have the role's capability go with it from now on."""
         self._write(capabilities.of(self.role))
-        self.sealed = False
+        self.ready = True
 
     def _write(self, capability: str) -> None:
         values = (self.role, self._search_path, capability)

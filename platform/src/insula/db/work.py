@@ -1,5 +1,6 @@
 """The unit of work: one request's statements, bound to one tenant."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -12,6 +13,10 @@ from insula.db.statement import Statement
 from insula.db.wire import Prelude
 
 T = TypeVar("T")
+
+
+# What leaves nothing behind when the transaction has ended.
+_TRANSIENT = re.compile(r"(SET LOCAL|LOCK TABLE) [^;]*")
 
 
 class RowNotFound(Exception):
@@ -121,9 +126,12 @@ class Work:
         """Run a statement; the number of rows that it touched."""
         connection = await self._in_transaction()
         arguments = statement.arguments(params)
-        if not arguments:  # asyncpg would send it as plain text, ahead of the waiting BEGIN
-            await self._begin(connection)
-        status = await connection.raw.execute(statement.sql, *arguments)
+        if arguments:
+            status = await connection.raw.execute(statement.sql, *arguments)
+        else:  # asyncpg would send it as plain text, which can be several statements
+            prepared = await connection.raw.prepare(statement.sql)
+            await prepared.fetch()
+            status = prepared.get_statusmsg()
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
 
@@ -134,9 +142,12 @@ class Work:
             await connection.raw.executemany(statement.sql, arguments)
 
     async def run_script(self, script: str) -> None:
-        """Run reviewed SQL (a migration, a binding) as one message. Never text from a request."""
+        """Run reviewed SQL (a migration, a binding) as one message. Never text from a request: it
+        may be several statements. Should it happen, nobody else gets the connection afterwards."""
         connection = await self._in_transaction()
         await self._begin(connection)
+        if self._prelude.sealed and not _TRANSIENT.fullmatch(script):
+            connection.spent = True
         await connection.raw.execute(script)
 
     async def bare(self) -> asyncpg.Connection:
@@ -144,6 +155,7 @@ class Work:
         that no class speaks of. Never for text from a request."""
         connection = await self._in_transaction()
         await self._begin(connection)
+        connection.spent = connection.spent or self._prelude.sealed
         return connection.raw
 
     @asynccontextmanager
@@ -271,7 +283,7 @@ class Database:
         if pool is None:
             pool = self._pools[bucket] = self._make(bucket)
         work = Work(pool, prelude, writes=writes, capabilities=self._capabilities)
-        if prelude.sealed:
+        if not prelude.ready:
             prelude.unseal(work.capabilities)
         return work
 

@@ -8,26 +8,17 @@ import hashlib
 
 import asyncpg
 import msgspec
-import structlog
 
 from insula.db.capabilities import Capabilities
 from insula.keys import login_password, scram_verifier
 from insula.module import discover
 from insula.settings import Settings, SettingsError
 from insula.tenancy.fleet import Progress, Report, migrate_fleet
+from insula.tenancy.hardening import attempt, harden
 from insula.tenancy.roles import OWNER, PROVISIONER, bucket_login, login_url
 from insula.tenancy.sealing import ensure_questions
 
-log = structlog.get_logger("insula.installation")
-
 _LOCK = 0x496E73756C61  # "Insula": one installation step at a time in this database
-
-# Functions that a tenant's role has no use for and an attacker would have.
-_DANGEROUS = (
-    "^(query_to_xml|cursor_to_xml|table_to_xml|schema_to_xml|database_to_xml|ts_stat|lo_"
-    "|lowrite|loread|pg_notify|pg_advisory|pg_try_advisory)"
-)
-
 
 _WELCOME = ["pg_trgm", "unaccent"]
 
@@ -87,7 +78,7 @@ async def _prepare(admin: asyncpg.Connection, settings: Settings) -> tuple[str, 
         await admin.execute("CREATE SCHEMA IF NOT EXISTS ext")
         await admin.execute("GRANT USAGE ON SCHEMA ext TO PUBLIC")
     await _extend(admin)
-    return await _harden(admin, database, logins)
+    return await harden(admin, database, logins)
 
 
 async def _seal(settings: Settings) -> None:
@@ -107,7 +98,8 @@ async def _extend(admin: asyncpg.Connection) -> None:
         _WELCOME,
     )
     for row in available:
-        await _try(admin, f"CREATE EXTENSION {row['name']} SCHEMA ext")
+        name = row["name"]
+        await attempt(admin, f"extension {name}", f"CREATE EXTENSION {name} SCHEMA ext")
 
 
 async def _ensure_role(admin: asyncpg.Connection, role: str, options: str) -> None:
@@ -122,38 +114,3 @@ async def _ensure_password(admin: asyncpg.Connection, login: str, settings: Sett
     salt = hashlib.sha256(f"insula:{login}:{password}".encode()).digest()[:16]
     verifier = scram_verifier(password, salt)
     await admin.execute(f"ALTER ROLE {login} PASSWORD '{verifier}'")
-
-
-async def _harden(admin: asyncpg.Connection, database: str, logins: list[str]) -> tuple[str, ...]:
-    """Take from PUBLIC what a hostile statement could use (DESIGN.md section 4)."""
-    everyone = ", ".join(logins)
-    functions = await admin.fetch(
-        "SELECT oid::regprocedure::text AS name FROM pg_proc WHERE pronamespace = "
-        "'pg_catalog'::regnamespace AND proname ~ $1",
-        _DANGEROUS,
-    )
-    steps = [
-        f"REVOKE ALL ON DATABASE {database} FROM PUBLIC",
-        "REVOKE ALL ON SCHEMA public FROM PUBLIC",
-        f"GRANT EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) TO {everyone}",
-        "REVOKE EXECUTE ON FUNCTION pg_catalog.set_config(text, text, boolean) FROM PUBLIC",
-        "REVOKE UPDATE ON pg_catalog.pg_settings FROM PUBLIC",
-        "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC",
-        f"GRANT USAGE ON LANGUAGE plpgsql TO {OWNER}, {PROVISIONER}",
-        "REVOKE EXECUTE ON FUNCTION "
-        + ", ".join(row["name"] for row in functions)
-        + " FROM PUBLIC",
-        # spool.wake() runs as the provisioner.
-        f"GRANT EXECUTE ON FUNCTION pg_catalog.pg_notify(text, text) TO {PROVISIONER}",
-    ]
-    return tuple([step for step in steps if not await _try(admin, step)])
-
-
-async def _try(admin: asyncpg.Connection, step: str) -> bool:
-    try:
-        async with admin.transaction():
-            await admin.execute(step)
-    except asyncpg.InsufficientPrivilegeError as error:
-        log.warning("hardening step refused by the server", step=step[:120], error=str(error))
-        return False
-    return True
