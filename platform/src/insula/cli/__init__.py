@@ -22,6 +22,7 @@ __all__ = ["Operator", "main", "operate"]
         "modules": ("insula.cli.modules", "Switch modules on and off; write new ones."),
         "worker": ("insula.cli.worker", "Do what happens in the background: events and jobs."),
         "i18n": ("insula.cli.i18n", "Hold the translations against what the code says."),
+        "cells": ("insula.cli.cells", "Spread tenants over several PostgreSQL servers."),
         "db": ("insula.cli.db", "Install and migrate the database."),
     },
 )

@@ -11,6 +11,7 @@ from insula.keys import WeakSecret
 from insula.module import ModuleRejected
 from insula.serving import PortTaken
 from insula.settings import SettingsError
+from insula.tenancy.cells import CellRefused
 from insula.tenancy.migrations import MigrationChanged
 
 _PLAIN = (
@@ -18,6 +19,7 @@ _PLAIN = (
     WeakSecret,
     ModuleRejected,
     MigrationChanged,
+    CellRefused,
     FolderBusy,
     ServerFailed,
     PortTaken,

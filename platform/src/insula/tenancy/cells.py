@@ -53,11 +53,21 @@ class Cell(msgspec.Struct, frozen=True):
     """``open``; ``draining``: no new tenants; ``closed``: not served any more."""
 
 
-class NoSuchCell(Exception):
+def buckets_of(cell: Cell) -> range:
+    """The buckets of a cell that is not home."""
+    first = cell.number * BUCKETS_OF_CELL
+    return range(first, first + cell.buckets)
+
+
+class CellRefused(Exception):
+    """Something cannot be done with a cell; the text says why, and what to do."""
+
+
+class NoSuchCell(CellRefused):
     """A tenant's bucket names a cell that the catalogue does not know."""
 
 
-_CELL = (
+CELL = (
     CellRow.number,
     CellRow.name,
     CellRow.url,
@@ -65,7 +75,10 @@ _CELL = (
     CellRow.capacity,
     CellRow.state,
 )
-KNOWN = Statement(select(*_CELL).where(CellRow.state != "closed").order_by(CellRow.number), Cell)
+KNOWN = Statement(
+    select(*CELL).where(CellRow.state != "closed", CellRow.number > HOME).order_by(CellRow.number),
+    Cell,
+)
 _BY_NUMBER = Statement(select(CellRow.url).where(CellRow.number == bindparam("number")), str)
 
 

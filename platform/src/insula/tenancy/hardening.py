@@ -76,6 +76,9 @@ async def harden(admin: asyncpg.Connection, database: str, logins: list[str]) ->
         "hiding how much others have": await _close_counts(admin, f"{_PLATFORM}, pg_monitor"),
         "letting row security use indexes": await _trust_operators(admin),
         "bounding what a statement may use": _bound(logins),
+        # insula.tenancy.moving: what is copied must fire no trigger a second time.
+        "letting tenants move here": "GRANT SET ON PARAMETER session_replication_role "
+        f"TO {PROVISIONER}",
     }
     refused = []
     for step, sql in steps.items():

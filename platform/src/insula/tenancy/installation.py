@@ -5,6 +5,7 @@ managed one, the steps that it refuses are skipped and reported. Everything can 
 """
 
 import hashlib
+from collections.abc import Iterable
 
 import asyncpg
 import msgspec
@@ -32,10 +33,6 @@ _PATIENCE = {
 }
 
 
-def _logins(settings: Settings) -> list[str]:
-    return [PROVISIONER, *(bucket_login(bucket) for bucket in range(settings.buckets))]
-
-
 async def migrate(settings: Settings, progress: Progress = lambda *_: None) -> Report:
     """Install or migrate everything: logins, privileges, catalogue, every tenant.
 
@@ -48,8 +45,8 @@ async def migrate(settings: Settings, progress: Progress = lambda *_: None) -> R
     admin = await asyncpg.connect(settings.database_url)
     try:
         await admin.execute("SELECT pg_advisory_lock($1)", _LOCK)
-        skipped = await _prepare(admin, settings)
-        await _seal(settings)
+        skipped = await prepare(admin, settings, range(settings.buckets))
+        await seal(settings, settings.database_url)
         progress("database", 1, 1)
         report = await migrate_fleet(settings, discover(), progress)
     finally:
@@ -60,9 +57,12 @@ async def migrate(settings: Settings, progress: Progress = lambda *_: None) -> R
 # Roles and privileges
 
 
-async def _prepare(admin: asyncpg.Connection, settings: Settings) -> tuple[str, ...]:
+async def prepare(
+    admin: asyncpg.Connection, settings: Settings, buckets: Iterable[int]
+) -> tuple[str, ...]:
+    """Make the logins of a server and take privileges away; the steps that it refused."""
     database = await admin.fetchval("SELECT quote_ident(current_database())")
-    logins = _logins(settings)
+    logins = [PROVISIONER, *map(bucket_login, buckets)]
     async with admin.transaction():
         await _ensure_role(admin, OWNER, "NOLOGIN")
         for login in logins:
@@ -81,8 +81,9 @@ async def _prepare(admin: asyncpg.Connection, settings: Settings) -> tuple[str, 
     return await harden(admin, database, logins)
 
 
-async def _seal(settings: Settings) -> None:
-    provisioner = await asyncpg.connect(login_url(settings, PROVISIONER))
+async def seal(settings: Settings, url: str) -> None:
+    """Have the tenants of a server ask for the capabilities of today's secret."""
+    provisioner = await asyncpg.connect(login_url(settings, PROVISIONER, url))
     try:
         await ensure_questions(provisioner, Capabilities(settings.secret_key))
     finally:

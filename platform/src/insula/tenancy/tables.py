@@ -67,18 +67,19 @@ class SlotRow(CatalogueTable):
 
 
 class CellRow(CatalogueTable):
-    """A further PostgreSQL server that has tenants (:mod:`insula.tenancy.cells`)."""
+    """A PostgreSQL server that has tenants (:mod:`insula.tenancy.cells`)."""
 
     __tablename__ = "cells"
     __table_args__ = (
-        CheckConstraint("number > 0", name="number"),
+        CheckConstraint("number >= 0", name="number"),
         CheckConstraint("state in ('open', 'draining', 'closed')", name="state"),
     )
 
     number: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(unique=True)
     url: Mapped[str]
-    """Without login: passwords derive from the secret key."""
+    """Without login: passwords derive from the secret key. Home's is in the settings, as the number
+    of its buckets is."""
     buckets: Mapped[int] = mapped_column(SmallInteger)
     capacity: Mapped[int]
     state: Mapped[str] = mapped_column(server_default="open")

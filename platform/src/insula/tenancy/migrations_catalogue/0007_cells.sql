@@ -7,10 +7,12 @@ CREATE TABLE cells (
     state TEXT DEFAULT 'open' NOT NULL,
     created_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
     CONSTRAINT pk_cells PRIMARY KEY (number),
-    CONSTRAINT ck_cells_number CHECK (number > 0),
+    CONSTRAINT ck_cells_number CHECK (number >= 0),
     CONSTRAINT ck_cells_state CHECK (state in ('open', 'draining', 'closed')),
     CONSTRAINT uq_cells_name UNIQUE (name)
 );
+
+INSERT INTO cells (number, name, url, buckets, capacity) VALUES (0, 'home', '', 0, 2000);
 
 CREATE TABLE moves (
     tenant_id UUID NOT NULL,
