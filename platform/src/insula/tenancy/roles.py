@@ -39,7 +39,8 @@ def without_login(url: str) -> str:
     parts = urlsplit(url)
     query = [(key, value) for key, value in parse_qsl(parts.query) if key not in _CREDENTIALS]
     address = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, address, parts.path, urlencode(query), ""))
+    rest = urlunsplit(("", "", parts.path, urlencode(query), ""))
+    return f"{parts.scheme}://{address}{rest}"  # urlunsplit drops the slashes of an empty address
 
 
 _CREDENTIALS = frozenset({"user", "password", "passfile"})
