@@ -2,6 +2,7 @@
 
 pytest_plugins = [
     "fixtures.mail",  # before those that import it, or pytest cannot rewrite its assertions
+    "fixtures.name_server",
     "fixtures.installation",
     "fixtures.background",
     "fixtures.brokers",

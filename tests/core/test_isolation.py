@@ -29,6 +29,7 @@ PUBLIC_OPERATIONS = {
     "GET /health/live",
     "GET /health/ready",
     "POST /api/v1/tenants",
+    "GET /api/v1/domains/ask",
     "POST /api/v1/sessions",
     "POST /api/v1/sessions/refresh",
     "GET /api/v1/search",  # of what is public
@@ -88,7 +89,10 @@ class Neighbours:
     def __init__(self, url: str, ours: TestTenant, theirs: TestTenant) -> None:
         document = httpx.get(url + "/openapi.json").json()
         self.operations = operations_of(document)
-        self.protected = [each for each in self.operations if not each.is_public]
+        self.operators = [each for each in self.operations if each.is_operators]
+        self.protected = [
+            each for each in self.operations if not (each.is_public or each.is_operators)
+        ]
         self.ours = Filled(ours, self.operations)
         self.theirs = Filled(theirs, self.operations)
 
@@ -105,7 +109,11 @@ class Neighbours:
         return [p for p in operation.places if isinstance(self.ours.values.get(p), str)]
 
     def unfilled(self) -> list[str]:
-        return [str(each) for each in self.operations if self.ours.path_of(each) is None]
+        return [
+            str(each)
+            for each in self.operations
+            if self.ours.path_of(each) is None and not each.is_operators
+        ]
 
     def without_token(self) -> list[str]:
         nobody = self.ours.tenant.anonymous()
@@ -121,6 +129,17 @@ class Neighbours:
             status = self.ours.call(each, self.theirs.tenant.http, headers).status_code
             if status not in (403, 404):
                 found.append(f"{each}: {status}")
+        return found
+
+    def of_the_operator(self, http: httpx.Client, expected: int) -> list[str]:
+        """Operations of the operator API that do not answer so, of a tenant's slug in the path."""
+        found = []
+        for each in self.operators:
+            path = each.path.replace("{slug}", self.theirs.tenant.slug)
+            body, kind = each.body()
+            answer = http.request(each.method, path, content=body, headers=kind)
+            if answer.status_code != expected:
+                found.append(f"{each}: {answer.status_code}")
         return found
 
     def as_customer(self) -> list[str]:
@@ -166,6 +185,12 @@ def test_every_operation_has_something_of_ours_to_be_called_with(neighbours: Nei
 
 def test_nobody_calls_a_protected_operation(neighbours: Neighbours) -> None:
     assert neighbours.without_token() == []
+
+
+def test_the_operator_api_is_for_nobody_of_a_tenant(neighbours: Neighbours) -> None:
+    assert len(neighbours.operators) >= 5
+    assert neighbours.of_the_operator(neighbours.ours.tenant.anonymous(), 401) == []
+    assert neighbours.of_the_operator(neighbours.ours.tenant.http, 403) == []
 
 
 def test_a_token_opens_no_other_tenant(neighbours: Neighbours, installation: Installation) -> None:

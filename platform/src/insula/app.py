@@ -59,6 +59,9 @@ from insula.realtime.socket import LiveSocket
 from insula.search.box import SearchBox
 from insula.search.routes import ROUTER as SEARCH
 from insula.settings import Settings
+from insula.tenancy.dns import NameServers
+from insula.tenancy.domain_routes import ROUTER as DOMAINS
+from insula.tenancy.operator_routes import ROUTER as OPERATOR
 from insula.tenancy.routes import ROUTER as TENANCY
 from insula.webhooks.events import ENDPOINT_DISABLED
 from insula.webhooks.routes import ROUTER as WEBHOOKS
@@ -122,6 +125,7 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         "webhooks": Webhooks(Secrets(settings.secret_key), foundation.egress, kinds),
         "throttle": LoginThrottle(redis, settings.login_limit),
         "search_box": SearchBox(modules),
+        "name_servers": NameServers(settings),
     }
     services["graph"] = GraphService(modules, services, rights)
 
@@ -174,6 +178,8 @@ def _litestar(
         health.ROUTER,
         IDENTITY,
         TENANCY,
+        OPERATOR,
+        DOMAINS,
         REALTIME,
         EVENTS,
         SEARCH,

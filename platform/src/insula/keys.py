@@ -32,6 +32,14 @@ def login_password(secret: str, login: str) -> str:
     return base64.urlsafe_b64encode(derive(secret, f"postgresql:{login}")).decode().rstrip("=")
 
 
+OPERATOR_PREFIX = "insula-operator-"
+
+
+def operator_token(secret: str) -> str:
+    """What the operator API takes as a bearer token: whoever has the secret, has it."""
+    return OPERATOR_PREFIX + base64.urlsafe_b64encode(derive(secret, "operator API")).decode()
+
+
 def scram_verifier(password: str, salt: bytes, iterations: int = 4096) -> str:
     """What PostgreSQL stores for a password (RFC 5803), so that no statement carries the password.
 

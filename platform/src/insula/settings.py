@@ -29,6 +29,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """At least 32 characters. Signing keys and database passwords derive from it."""
     base_domain: str = "localhost"
     """A tenant's host is ``<slug>.<base_domain>``."""
+    slug_days: int = 90
+    """How long the old slug of a renamed tenant leads to the new one and is nobody else's."""
+    dns_servers: str = ""
+    """Name servers, comma separated (``192.0.2.1,192.0.2.2:5353``), that are asked whose a domain
+    is; empty for those of the machine."""
     buckets: int = 4
     """Login roles over which tenants are spread (DESIGN.md section 4)."""
     pool_size: int = 8

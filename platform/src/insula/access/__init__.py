@@ -1,5 +1,5 @@
 """Who may do what."""
 
-from insula.access.rights import CORE_SCOPES, PUBLIC, ROLES, SIGNED_IN, Rights, Scope
+from insula.access.rights import CORE_SCOPES, OPERATOR, PUBLIC, ROLES, SIGNED_IN, Rights, Scope
 
-__all__ = ["CORE_SCOPES", "PUBLIC", "ROLES", "SIGNED_IN", "Rights", "Scope"]
+__all__ = ["CORE_SCOPES", "OPERATOR", "PUBLIC", "ROLES", "SIGNED_IN", "Rights", "Scope"]

@@ -14,6 +14,10 @@ SIGNED_IN: Final = "signed-in"
 """The right of a route that every signed-in user may call."""
 
 
+OPERATOR: Final = "operator"
+"""The right of a route of the operator API: no tenant's user has it, owner or not."""
+
+
 class Scope(msgspec.Struct, frozen=True):
     """Something that may be done, and which built-in roles may do it.
 

@@ -19,6 +19,7 @@ __all__ = ["Operator", "main", "operate"]
     cls=LazyGroup,
     lazy={
         "tenants": ("insula.cli.tenants", "Create, list, suspend and delete tenants."),
+        "operator": ("insula.cli.operator", "The operator API's token."),
         "modules": ("insula.cli.modules", "Switch modules on and off; write new ones."),
         "worker": ("insula.cli.worker", "Do what happens in the background: events and jobs."),
         "i18n": ("insula.cli.i18n", "Hold the translations against what the code says."),

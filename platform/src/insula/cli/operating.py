@@ -41,6 +41,19 @@ async def catalogue(settings: Settings) -> "AsyncIterator[Work]":
         await cells.close()
 
 
+@asynccontextmanager
+async def tenant_transaction(settings: Settings, tenant: "Tenant") -> "AsyncIterator[Work]":
+    """A transaction in a tenant's schema, as its role."""
+    from insula.tenancy.cells import Cells
+
+    cells = Cells(settings, size=1)
+    try:
+        async with cells.tenants.transaction(tenant.bucket, tenant.prelude) as work:
+            yield work
+    finally:
+        await cells.close()
+
+
 class Operator:
     """A command's hold on one tenant: the same login, role and search path as its requests have."""
 

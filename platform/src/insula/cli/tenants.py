@@ -2,20 +2,24 @@
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 import rich_click as click
 
 from insula.cli.announcing import announce
 from insula.cli.archives import export_, import_
-from insula.cli.operating import catalogue, installation_settings
+from insula.cli.operating import catalogue, installation_settings, tenant_transaction
 from insula.cli.printing import json_option, print_json, print_record, print_table
+from insula.db import Work
 from insula.files.blobs import Blobs
 from insula.module import Module, discover
 from insula.tenancy import lifecycle, provisioning
 from insula.tenancy.errors import ModuleNotInstalled
 from insula.tenancy.schemas import SignUp, TenantLine
 from insula.tenancy.signup import found
+from insula.tenancy.tenant import Limits, Tenant
 
 
 @click.group()
@@ -114,10 +118,12 @@ def show(slug: str, as_json: bool) -> None:
 
 @tenants.command()
 @click.argument("slug")
+@click.option("--reason", default="", help="What those who are not let in are told.")
 @json_option
-def suspend(slug: str, as_json: bool) -> None:
+def suspend(slug: str, reason: str, as_json: bool) -> None:
     """Let nobody of a tenant in, from this moment on; its data is kept."""
-    _show(asyncio.run(_set_status(slug, "suspended")), as_json=as_json)
+    change = partial(lifecycle.suspend, reason=reason)
+    _show(asyncio.run(_change(slug, change)), as_json=as_json)
 
 
 @tenants.command()
@@ -125,14 +131,51 @@ def suspend(slug: str, as_json: bool) -> None:
 @json_option
 def resume(slug: str, as_json: bool) -> None:
     """Let a suspended tenant in again."""
-    _show(asyncio.run(_set_status(slug, "active")), as_json=as_json)
+    _show(asyncio.run(_change(slug, lifecycle.resume)), as_json=as_json)
 
 
-async def _set_status(slug: str, status: str) -> TenantLine:
+@tenants.command()
+@click.argument("slug")
+@click.argument("new_slug")
+@json_option
+def rename(slug: str, new_slug: str, as_json: bool) -> None:
+    """Give a tenant another slug; the old one leads there for INSULA_SLUG_DAYS."""
+    days = installation_settings().slug_days
+    change = partial(lifecycle.rename, slug=new_slug, days=days)
+    _show(asyncio.run(_change(slug, change, new_slug)), as_json=as_json)
+
+
+async def _change(
+    slug: str, change: Callable[[Work, Tenant], Awaitable[int]], new_slug: str | None = None
+) -> TenantLine:
     settings = installation_settings()
     async with catalogue(settings) as work:
         tenant = await lifecycle.get_tenant(work, slug)
-        epoch = await provisioning.set_status(work, tenant.id, status)
+        epoch = await change(work, tenant)
+        line = await lifecycle.get_line(work, new_slug or slug)
+    await announce(settings, tenant, epoch)
+    return line
+
+
+@tenants.command()
+@click.argument("slug")
+@click.option("--rate-limit", type=int, help="Requests a minute of one user or address.")
+@click.option("--rate-burst", type=int, help="Requests at once on top of the even rate.")
+@click.option("--users", type=int, help="Users that are not disabled, customers not counted.")
+@click.option("--files-quota", type=int, help="Bytes that its files may take.")
+@json_option
+def limit(slug: str, as_json: bool, **values: int | None) -> None:
+    """Set what a tenant may: all of it, what is not named being what everybody has."""
+    limits = msgspec.convert(values, Limits)
+    _show(asyncio.run(_limit(slug, limits)), as_json=as_json)
+
+
+async def _limit(slug: str, limits: Limits) -> TenantLine:
+    settings = installation_settings()
+    async with catalogue(settings) as work:
+        tenant = await lifecycle.get_tenant(work, slug)
+        async with tenant_transaction(settings, tenant) as inside:
+            epoch = await lifecycle.set_limits(work, inside, tenant, limits)
         line = await lifecycle.get_line(work, slug)
     await announce(settings, tenant, epoch)
     return line
@@ -160,7 +203,7 @@ def _confirm(slug: str) -> None:
 
 async def _delete(slug: str) -> TenantLine:
     """Suspended first, so that no request is on its way when the tables go."""
-    line = await _set_status(slug, "suspended")
+    line = await _change(slug, partial(lifecycle.suspend, reason=""))
     settings = installation_settings()
     async with catalogue(settings) as work:
         tenant = await lifecycle.get_tenant(work, slug)

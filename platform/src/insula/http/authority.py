@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from insula.access import PUBLIC, SIGNED_IN, Rights
+from insula.access import OPERATOR, PUBLIC, SIGNED_IN, Rights
 from insula.http.exchange import Caller, Exchange, exchange_of
 from insula.http.options import answer_options
 from insula.http.problem import Forbidden, Unauthenticated, Unavailable
@@ -58,7 +58,10 @@ class Authority:
 
     def _check(self, exchange: Exchange, opt: dict[str, Any]) -> None:
         right = opt["right"]
-        require_right(exchange.caller, right)
+        if right == OPERATOR:
+            _check_operator(exchange)
+        else:
+            require_right(exchange.caller, right)
         if right == PUBLIC and exchange.tenant is None and not opt.get("tenantless"):
             raise TenantRequired
         verdict = exchange.verdict
@@ -71,3 +74,11 @@ class Authority:
             raise ModuleDisabled(
                 say("{module} is off: PUT /api/v1/modules/{module} switches it on.", module=module)
             )
+
+
+def _check_operator(exchange: Exchange) -> None:
+    if exchange.is_operator:
+        return
+    if exchange.caller is None:
+        raise Unauthenticated(say("This is for the operator: `insula operator token`."))
+    raise Forbidden(say("This is for the operator of the installation."))

@@ -5,10 +5,12 @@ SSE) is held against it again and again: see :meth:`Door.readmit`.
 """
 
 import contextlib
+import hmac
+import re
 import time
 
 from insula.access import Rights
-from insula.db import Database
+from insula.db import Database, Work
 from insula.http.address import network_of
 from insula.http.admission import DOWN, Policy, Verdict, admit, epoch_key
 from insula.http.exchange import Caller, Exchange
@@ -24,14 +26,21 @@ from insula.i18n import say
 from insula.identity.revocations import Revocations
 from insula.identity.tickets import Tickets
 from insula.identity.tokens import AccessTokens, Claims, TokenRejected
+from insula.keys import operator_token
 from insula.settings import Settings
 from insula.telemetry import metrics
 from insula.tenancy.cells import CATALOGUE_PRELUDE
-from insula.tenancy.errors import TenantNotFound, TenantSuspended
-from insula.tenancy.tenant import Directory, Tenant
+from insula.tenancy.errors import TenantMoved, TenantNotFound, TenantSuspended
+from insula.tenancy.tenant import Directory, Limits, Tenant
 
 SIGN_UP = "/api/v1/tenants"
 _SCHEMES = ("bearer",)
+# At least two labels, the last one not a number: what could be a tenant's domain.
+_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!\d+$)[a-z0-9-]{2,63}")
+
+
+def _host(exchange: Exchange) -> str:
+    return exchange.header(b"host").lower().partition(":")[0]
 
 
 class Door:
@@ -62,6 +71,9 @@ class Door:
         limit, burst = settings.rate_limit, settings.rate_burst
         self._by_user = Policy("user", limit, burst)
         self._by_address = Policy("address", limit, burst)
+        self._settings = settings
+        self._operator_token = operator_token(settings.secret_key).encode()
+        self._own_policies: dict[tuple[int, int], tuple[Policy, Policy]] = {}
         self._by_sign_up = Policy("sign-up", settings.signup_limit, settings.signup_limit)
 
     async def admit(self, exchange: Exchange) -> None:
@@ -122,8 +134,9 @@ class Door:
             if forgotten:
                 verdict = await self._ask(policy, bucket, tenant, claims, cost=0)
                 exchange.verdict = verdict
+            self._lead_on(exchange, tenant)
             if tenant.status == "suspended":
-                raise TenantSuspended
+                raise TenantSuspended(tenant.suspension)
         if claims is not None:
             if verdict.revoked or claims.iat < verdict.not_before:
                 raise TokenExpired("The session was ended, or your rights have changed.")
@@ -169,7 +182,11 @@ class Door:
             raise Unauthenticated(
                 say("Authorization must be '{schemes} <access token>'.", schemes=schemes[0].title())
             )
-        return self._verify(token.strip())
+        token = token.strip()
+        if hmac.compare_digest(token, self._operator_token):
+            exchange.is_operator = True
+            return None
+        return self._verify(token)
 
     def _verify(self, token: bytes) -> Claims:
         try:
@@ -179,35 +196,79 @@ class Door:
 
     async def _resolve(self, exchange: Exchange, claims: Claims | None) -> Tenant | None:
         """Host first, then header, then token; a token of another tenant opens nothing."""
-        slug = self._named(exchange)
-        if slug is None and claims is None:
-            return None
         catalogue = self._catalogue.work(0, CATALOGUE_PRELUDE, writes=False)
-        if slug is None:
-            assert claims is not None
-            tenant = await self._directory.by_id(claims.tid, catalogue)
-        else:
-            if not self._directory.knows(slug):
-                await self._count_guess(exchange)
-            tenant = await self._directory.by_slug(slug, catalogue)
+        tenant = await self._of_domain(exchange, catalogue)
+        if tenant is None:
+            slug = self._slug(exchange)
+            if slug is None and claims is None:
+                return None
+            if slug is None:
+                assert claims is not None
+                tenant = await self._directory.by_id(claims.tid, catalogue)
+            else:
+                if not self._directory.knows(slug):
+                    await self._count_guess(exchange)
+                tenant = await self._directory.by_slug(slug, catalogue)
         if tenant is None:
             raise TenantNotFound
         if claims is not None and claims.tid != tenant.key:
             raise WrongTenant
         return tenant
 
-    def _named(self, exchange: Exchange) -> str | None:
-        host = exchange.header(b"host").lower().partition(":")[0]
+    async def _of_domain(self, exchange: Exchange, catalogue: Work) -> Tenant | None:
+        """The tenant whose own domain the host is."""
+        host = _host(exchange)
+        if host.endswith(self._host_suffix) or _DOMAIN.fullmatch(host) is None:
+            return None
+        if not self._directory.has_looked_for(host):
+            await self._count_guess(exchange)
+        return await self._directory.by_domain(host, catalogue)
+
+    def _slug(self, exchange: Exchange) -> str | None:
+        host = _host(exchange)
         if host.endswith(self._host_suffix):
             return host[: -len(self._host_suffix)]
         return exchange.header(b"insula-tenant") or None
 
+    def _lead_on(self, exchange: Exchange, tenant: Tenant) -> None:
+        """Whoever uses a slug that the tenant has given up is told the present one.
+
+        Raises:
+            TenantMoved: the slug was in the host, so there is another address.
+        """
+        slug, host = self._slug(exchange), _host(exchange)
+        if slug is None or slug == tenant.slug or host in tenant.domains:
+            return
+        if not host.endswith(self._host_suffix):
+            exchange.extra.append((b"insula-tenant", tenant.slug.encode()))
+            return
+        scope = exchange.scope
+        port = exchange.header(b"host").partition(":")[2]
+        target = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+        if query := scope["query_string"].decode("latin-1"):
+            target += f"?{query}"
+        authority = f"{tenant.slug}{self._host_suffix}" + (f":{port}" if port.isdigit() else "")
+        raise TenantMoved(location=f"{scope.get('scheme', 'http')}://{authority}{target}")
+
     def _policy(self, exchange: Exchange, claims: Claims | None) -> tuple[Policy, str]:
         if exchange.path == SIGN_UP and exchange.method == "POST":  # also with a token: one
             return self._by_sign_up, network_of(exchange.address)  # sign-up would open the rest
+        limits = exchange.tenant.limits if exchange.tenant is not None else None
+        by_user, by_address = self._policies(limits)
         if claims is not None:
-            return self._by_user, claims.sub
-        return self._by_address, network_of(exchange.address)
+            return by_user, claims.sub
+        return by_address, network_of(exchange.address)
+
+    def _policies(self, limits: Limits | None) -> tuple[Policy, Policy]:
+        """By user and by address: the tenant's own, where the operator has set some."""
+        if limits is None or (limits.rate_limit is None and limits.rate_burst is None):
+            return self._by_user, self._by_address
+        rate = limits.rate_limit or self._settings.rate_limit
+        burst = limits.rate_burst or self._settings.rate_burst
+        if (own := self._own_policies.get((rate, burst))) is None:
+            own = (Policy("user", rate, burst), Policy("address", rate, burst))
+            self._own_policies[rate, burst] = own
+        return own
 
     def _limit(self, policy: Policy, verdict: Verdict, exchange: Exchange) -> None:
         if verdict is DOWN:
@@ -234,7 +295,8 @@ class Door:
         self._directory.forget(tenant)
         catalogue = self._catalogue.work(0, CATALOGUE_PRELUDE, writes=False)
         fresh = await self._directory.by_id(tenant.key, catalogue)
-        if fresh is None or fresh.slug != tenant.slug:
+        host = _host(exchange)
+        if fresh is None or (host in tenant.domains and host not in fresh.domains):
             raise TenantNotFound
         if verdict.epoch is None and self._redis.is_up:
             # Redis is new or has lost its memory, revocations included: those come first, since

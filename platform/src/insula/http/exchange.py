@@ -36,8 +36,8 @@ class Exchange:
 
     __slots__ = (
         "address", "answer_bytes", "body", "caller", "claims", "dialect", "extra", "headers",
-        "method", "path", "policy", "retry", "sampled", "scope", "span_id", "started", "status",
-        "tenant", "ticket", "trace_id", "user", "verdict", "work",
+        "is_operator", "method", "path", "policy", "retry", "sampled", "scope", "span_id",
+        "started", "status", "tenant", "ticket", "trace_id", "user", "verdict", "work",
     )  # fmt: skip
 
     def __init__(self, scope: Any) -> None:
@@ -50,6 +50,8 @@ class Exchange:
         self.tenant: Tenant | None = None
         self.caller: Caller | None = None
         self.claims: Claims | None = None
+        self.is_operator = False
+        """Whether the installation's operator asks, who is nobody's user."""
         self.ticket = ""
         """What a browser sends instead of a token where it cannot send headers."""
         self.work: Work | None = None

@@ -33,3 +33,9 @@ class OutranksYou(Forbidden):
     """Only an owner can make, change or disable an owner."""
 
     status, slug, title = 403, "outranks-you", "Only an owner can do this"
+
+
+class TenantFull(Problem):
+    """The tenant has as many users as the operator allows: disable some, or ask for more."""
+
+    status, slug, title = 403, "tenant-full", "There is no room for another user"

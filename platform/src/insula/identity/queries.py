@@ -95,6 +95,9 @@ LOCK_OWNERS = Statement(
     select(UserRow.id).where(UserRow.role == "owner", UserRow.status == "active").with_for_update(),
     UUID,
 )
+COUNT_STAFF = Statement(
+    select(func.count()).where(UserRow.status == "active", UserRow.role != "customer"), int
+)
 FIRST_OWNER = Statement(
     select(UserRow.id)
     .where(UserRow.role == "owner", UserRow.status == "active")

@@ -19,6 +19,7 @@ from insula.identity.errors import (
     LastOwner,
     OutranksYou,
     RefreshRejected,
+    TenantFull,
 )
 from insula.identity.schemas import (
     Credentials,
@@ -113,10 +114,10 @@ async def list_users(request: Request[Any, Any, Any], tx: Work) -> Page[User]:
     return await USERS.page(tx, request)
 
 
-@post("/users", right="users:write", problems=(EmailTaken, OutranksYou))
-async def create_user(data: UserCreate, tx: Work, caller: Caller) -> Response[User]:
+@post("/users", right="users:write", problems=(EmailTaken, OutranksYou, TenantFull))
+async def create_user(data: UserCreate, tx: Work, caller: Caller, tenant: Tenant) -> Response[User]:
     """Make a user, who can then sign in."""
-    user = await users.create(tx, data, by_role=caller.role)
+    user = await users.create(tx, data, by_role=caller.role, limit=tenant.limits.users)
     answer = versioned(user, user.version, 201)
     answer.headers["location"] = f"/api/v1/users/{user.id}"
     return answer
@@ -129,17 +130,26 @@ async def get_user(user_id: UUID, tx: Work) -> Response[User]:
     return versioned(user, user.version)
 
 
-@patch("/users/{user_id:uuid}", right="users:write", problems=(LastOwner, OutranksYou))
+@patch("/users/{user_id:uuid}", right="users:write", problems=(LastOwner, OutranksYou, TenantFull))
 async def update_user(
     user_id: UUID,
     data: UserUpdate,
     tx: Work,
     caller: Caller,
     sessions: Sessions,
+    tenant: Tenant,
     if_match: IfMatch = None,
 ) -> Response[User]:
     """Change name or role; ``{"status": "disabled"}`` ends the user's sessions at once."""
-    user = await users.change(tx, sessions, user_id, data, by_role=caller.role, if_match=if_match)
+    user = await users.change(
+        tx,
+        sessions,
+        user_id,
+        data,
+        by_role=caller.role,
+        limit=tenant.limits.users,
+        if_match=if_match,
+    )
     return versioned(user, user.version)
 
 

@@ -10,18 +10,22 @@ from insula.db import Work
 from insula.db.ids import new_id
 from insula.http.conditional import require_match
 from insula.http.preferences import check_language, check_time_zone
+from insula.i18n import say
 from insula.identity import passwords, queries
 from insula.identity.emails import normalise
-from insula.identity.errors import EmailTaken, LastOwner, OutranksYou
+from insula.identity.errors import EmailTaken, LastOwner, OutranksYou, TenantFull
 from insula.identity.schemas import MeUpdate, User, UserCreate, UserUpdate
 from insula.identity.sessions import Sessions
 
 
-async def create(tx: Work, new: UserCreate, *, by_role: str, prefix: str = "") -> User:
-    """Make a user. ``prefix`` is the JSON pointer of ``new`` in the request.
+async def create(
+    tx: Work, new: UserCreate, *, by_role: str, limit: int | None, prefix: str = ""
+) -> User:
+    """Make a user; ``limit`` is how many the tenant may have. ``prefix`` is the JSON pointer of
+    ``new`` in the request.
 
     Raises:
-        InvalidInput, EmailTaken, OutranksYou: see there.
+        InvalidInput, EmailTaken, OutranksYou, TenantFull: see there.
     """
     if new.role == "owner" and by_role != "owner":
         raise OutranksYou
@@ -31,6 +35,8 @@ async def create(tx: Work, new: UserCreate, *, by_role: str, prefix: str = "") -
         new.password, pointer=f"{prefix}/password", personal=(email, local, new.name)
     )
     password_hash = await passwords.hash_password(new.password)
+    if new.role != "customer":
+        await _check_room(tx, limit)
     try:
         return await tx.one(
             queries.INSERT_USER,
@@ -44,6 +50,25 @@ async def create(tx: Work, new: UserCreate, *, by_role: str, prefix: str = "") -
         raise EmailTaken from error
 
 
+def _is_counted(user: User) -> bool:
+    """Whether the tenant's limit is about this user: customers may be as many as will come."""
+    return user.status == "active" and user.role != "customer"
+
+
+async def _check_room(tx: Work, limit: int | None) -> None:
+    """Whether there is room for one more. Locks every owner, so that two who come at the same
+    moment are not both the last one.
+
+    Raises:
+        TenantFull: there is not.
+    """
+    if limit is None:
+        return
+    await tx.many(queries.LOCK_OWNERS)
+    if await tx.one(queries.COUNT_STAFF) >= limit:
+        raise TenantFull(say("The operator allows {limit} users.", limit=limit))
+
+
 async def change(
     tx: Work,
     sessions: Sessions,
@@ -51,12 +76,14 @@ async def change(
     update: UserUpdate,
     *,
     by_role: str,
+    limit: int | None,
     if_match: str | None,
 ) -> User:
-    """Change a user; a changed role or a disabling is felt by their tokens at once.
+    """Change a user; a changed role or a disabling is felt by their tokens at once. ``limit`` is
+    how many users the tenant may have.
 
     Raises:
-        OutranksYou, LastOwner, PreconditionFailed: see there.
+        OutranksYou, LastOwner, PreconditionFailed, TenantFull: see there.
     """
     user = await tx.one(queries.LOCK_USER, id=user_id)
     require_match(if_match, user.version)
@@ -68,6 +95,8 @@ async def change(
         raise OutranksYou
     if user.role == "owner" and ("role" in changes or changes.get("status") == "disabled"):
         await _check_other_owner(tx, user_id)
+    if not _is_counted(user) and _is_counted(msgspec.structs.replace(user, **changes)):
+        await _check_room(tx, limit)
     changed = await tx.one(queries.update_user(tuple(sorted(changes))), user_id=user_id, **changes)
     if changed.status == "disabled" and user.status != "disabled":
         await sessions.end_all(tx, user_id, reason="user disabled")

@@ -16,8 +16,13 @@ if not now or now < tonumber(ARGV[1]) then redis.call('SET', KEYS[1], ARGV[1]) e
 async def publish_epoch(redis: RedisLine, tenant: Tenant, epoch: int) -> bool:
     """Make every replica read the tenant again; call it once the change is committed. Whether Redis
     was told: if not, they notice within half a minute."""
+    return await publish_epoch_of(redis, tenant.key, epoch)
+
+
+async def publish_epoch_of(redis: RedisLine, tenant_id: str, epoch: int) -> bool:
+    """The same, for a tenant of which just the id is known."""
     try:
-        await redis.call("EVAL", _RAISE, "1", epoch_key(tenant.key), str(epoch))
+        await redis.call("EVAL", _RAISE, "1", epoch_key(tenant_id), str(epoch))
     except (RedisDown, hiredis.ReplyError):
         return False
     return True

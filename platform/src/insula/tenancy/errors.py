@@ -24,6 +24,15 @@ class TenantSuspended(Problem):
     status, slug, title = 403, "tenant-suspended", "This tenant is suspended"
 
 
+class TenantMoved(Problem):
+    """The tenant has another slug now: `Location` is the same address at its new host."""
+
+    status, slug, title = 308, "tenant-moved", "This tenant has another name now"
+
+    def __init__(self, *, location: str = "") -> None:
+        super().__init__(headers={"Location": location})
+
+
 class TenantRequired(Problem):
     """Name a tenant: by its host, by the header ``Insula-Tenant: <slug>``, or with a token."""
 
@@ -58,3 +67,34 @@ class ModuleNeeded(Problem):
 
     def __init__(self, module: str, users: list[str]) -> None:
         super().__init__(f"{module} is needed by {', '.join(users)}.", needed_by=users)
+
+
+class DomainUnknown(Problem):
+    """No tenant has proved that this host name is its own."""
+
+    status, slug, title = 404, "domain-unknown", "No such domain"
+
+
+class DomainTaken(Problem):
+    """Another tenant has proved that this host name is its own, and its record is still there."""
+
+    status, slug, title = 409, "domain-taken", "This domain belongs to another tenant"
+
+
+class TooManyDomains(Problem):
+    """A tenant may claim twenty host names: give up one that is not used."""
+
+    status, slug, title = 409, "too-many-domains", "There are too many domains"
+
+
+class DomainUnproved(Problem):
+    """The TXT record was not found, or says something else; ``found`` lists what is there. A new
+    record may take minutes to be seen."""
+
+    status, slug, title = 409, "domain-unproved", "The record is not there yet"
+
+
+class DomainUnreachable(Problem):
+    """The name servers of the domain did not answer: try again later."""
+
+    status, slug, title = 503, "domain-unreachable", "The domain's name servers do not answer"

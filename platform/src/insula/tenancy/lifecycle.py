@@ -1,16 +1,27 @@
-"""What the operator does with tenants; the `insula tenants` commands, later the operator API."""
+"""What the operator does with tenants, by the `insula tenants` commands and the operator API.
+
+Whatever changes one returns the tenant's new epoch, to be published once it is committed.
+"""
 
 from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
 
-from sqlalchemy import BigInteger, bindparam, func, literal_column, select
+import asyncpg
+import msgspec
+from sqlalchemy import BigInteger, bindparam, func, literal_column, select, update
+from sqlalchemy import delete as remove
+from sqlalchemy.dialects.postgresql import insert as upsert
 
-from insula.db import Statement, Work
+from insula.db import Statement, Work, binds
+from insula.files import queries as files
+from insula.http.listing import Listing
 from insula.i18n import say
 from insula.tenancy import provisioning
-from insula.tenancy.errors import TenantNotFound
-from insula.tenancy.schemas import TenantLine
-from insula.tenancy.tables import TenantModule, TenantRow
-from insula.tenancy.tenant import BY_SLUG, Tenant
+from insula.tenancy.errors import SlugTaken, TenantNotFound
+from insula.tenancy.schemas import TenantLine, check_slug
+from insula.tenancy.tables import FormerSlug, TenantModule, TenantRow
+from insula.tenancy.tenant import BY_SLUG, Limits, Tenant
 
 _PAGE = 1000
 
@@ -28,8 +39,58 @@ _lines = select(
     TenantRow.bucket,
     TenantRow.created_at,
     func.coalesce(_enabled, literal_column("'{}'::text[]")).label("modules"),
+    TenantRow.suspension,
+    TenantRow.limits,
+)
+TENANTS = Listing(
+    _lines,
+    TenantLine,
+    key=TenantRow.id,
+    sort={"created_at": TenantRow.created_at, "slug": TenantRow.slug, "name": TenantRow.name},
+    default="-created_at",
+    filters={
+        "created_at": TenantRow.created_at,
+        "slug": TenantRow.slug,
+        "status": TenantRow.status,
+        "bucket": TenantRow.bucket,
+    },
 )
 _LINE = Statement(_lines.where(TenantRow.slug == bindparam("slug")), TenantLine)
+_mine = TenantRow.id == bindparam("tenant_id")
+
+
+def _change(**values: Any) -> Statement[int]:
+    """One that also raises the epoch, and answers with it; of a tenant that is neither moving nor
+    deleted."""
+    return Statement(
+        update(TenantRow)
+        .where(_mine, (TenantRow.status == "active") | (TenantRow.status == "suspended"))
+        .values(**values, epoch=TenantRow.epoch + 1, updated_at=func.now())
+        .returning(TenantRow.epoch),
+        int,
+    )
+
+
+_SUSPEND = _change(status=literal_column("'suspended'"), suspension=bindparam("reason"))
+_RESUME = _change(status=literal_column("'active'"), suspension=None)
+_RENAME = _change(slug=bindparam("new_slug"))
+_SET_LIMITS = _change(limits=bindparam("new_limits"))
+_FORMER_OWNER = Statement(
+    select(FormerSlug.tenant_id).where(
+        FormerSlug.slug == bindparam("former"), FormerSlug.until > func.now()
+    ),
+    UUID,
+)
+_FORGET_SLUG = Statement(remove(FormerSlug).where(FormerSlug.slug == bindparam("former")))
+_former = upsert(FormerSlug).values(
+    **binds("slug", "tenant_id"), until=func.now() + func.make_interval(0, 0, 0, bindparam("days"))
+)
+_REMEMBER_SLUG = Statement(
+    _former.on_conflict_do_update(
+        index_elements=[FormerSlug.slug],
+        set_={"tenant_id": _former.excluded.tenant_id, "until": _former.excluded.until},
+    )
+)
 _LINES = Statement(
     _lines.where(TenantRow.number > bindparam("after", type_=BigInteger))
     .order_by(TenantRow.number)
@@ -69,6 +130,61 @@ async def get_tenant(catalogue: Work, slug: str) -> Tenant:
     if record is None:
         raise TenantNotFound(say("No tenant is called '{slug}'.", slug=slug))
     return Tenant(record)
+
+
+async def suspend(catalogue: Work, tenant: Tenant, reason: str) -> int:
+    """Let nobody of the tenant in; whoever tries is told the ``reason``."""
+    return await _one(catalogue, _SUSPEND, tenant, reason=reason or None)
+
+
+async def resume(catalogue: Work, tenant: Tenant) -> int:
+    """Let them in again."""
+    return await _one(catalogue, _RESUME, tenant)
+
+
+async def rename(catalogue: Work, tenant: Tenant, slug: str, *, days: int) -> int:
+    """Give a tenant another slug. The present one leads there for so many days, in which nobody
+    else can have it.
+
+    Raises:
+        InvalidInput, SlugTaken: see there.
+    """
+    check_slug(slug)
+    if slug == tenant.slug:
+        return tenant.epoch
+    await check_free(catalogue, slug, besides=tenant.id)
+    try:
+        epoch = await _one(catalogue, _RENAME, tenant, new_slug=slug)
+    except asyncpg.UniqueViolationError as error:
+        raise SlugTaken(slug) from error
+    await catalogue.execute(_FORGET_SLUG, former=slug)
+    await catalogue.execute(_REMEMBER_SLUG, slug=tenant.slug, tenant_id=tenant.id, days=days)
+    return epoch
+
+
+async def check_free(catalogue: Work, slug: str, *, besides: UUID | None = None) -> None:
+    """Whether a slug leads to nobody who has given it up, ``besides`` this tenant.
+
+    Raises:
+        SlugTaken: it does.
+    """
+    owner = await catalogue.find(_FORMER_OWNER, former=slug)
+    if owner is not None and owner != besides:
+        raise SlugTaken(slug)
+
+
+async def set_limits(catalogue: Work, inside: Work, tenant: Tenant, limits: Limits) -> int:
+    """Set what the tenant may, instead of what everybody may. ``inside`` is a transaction of the
+    tenant's: what its files may take is kept beside what they take."""
+    await inside.execute(files.SET_QUOTA, quota=limits.files_quota)
+    return await _one(catalogue, _SET_LIMITS, tenant, new_limits=msgspec.to_builtins(limits))
+
+
+async def _one(catalogue: Work, statement: Statement[int], tenant: Tenant, **values: Any) -> int:
+    epoch = await catalogue.find(statement, tenant_id=tenant.id, **values)
+    if epoch is None:
+        raise TenantNotFound(say("{slug} is being moved or deleted.", slug=tenant.slug))
+    return epoch
 
 
 async def delete(catalogue: Work, tenant: Tenant) -> int:

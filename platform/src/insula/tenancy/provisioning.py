@@ -28,11 +28,6 @@ _RAISE_EPOCH = Statement(
     .returning(TenantRow.epoch),
     int,
 )
-_SET_STATUS = Statement(
-    update(TenantRow)
-    .where(TenantRow.id == bindparam("tenant_id"))
-    .values(status=bindparam("status"))
-)
 _SET_PREFERENCES = Statement(
     update(TenantRow)
     .where(TenantRow.id == bindparam("tenant_id"))
@@ -149,9 +144,8 @@ async def disable(
     return await catalogue.one(_RAISE_EPOCH, tenant_id=tenant.id)
 
 
-async def set_status(catalogue: Work, tenant_id: UUID, status: str) -> int:
-    """``active`` or ``suspended``. Returns the tenant's new epoch."""
-    await catalogue.execute(_SET_STATUS, tenant_id=tenant_id, status=status)
+async def raise_epoch(catalogue: Work, tenant_id: UUID) -> int:
+    """Something has changed that replicas keep of the tenant. Returns its new epoch."""
     return await catalogue.one(_RAISE_EPOCH, tenant_id=tenant_id)
 
 

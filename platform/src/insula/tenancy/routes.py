@@ -1,6 +1,5 @@
-"""``/api/v1/tenants`` (sign-up) and ``/api/v1/modules``."""
+"""Signing up, ``/api/v1/modules`` and ``/api/v1/settings``."""
 
-import msgspec
 from litestar import Router, delete, get, patch, post, put
 from msgspec import UNSET
 
@@ -37,7 +36,7 @@ from insula.tenancy.tenant import Tenant
 Modules = dict[str, Module]
 
 
-@post("/tenants", right=PUBLIC, tenantless=True, problems=(SlugTaken,))
+@post("/", right=PUBLIC, tenantless=True, problems=(SlugTaken,), tags=["Tenancy"])
 async def create_tenant(
     data: SignUp, tx: Work, exchange: Exchange, sessions: Sessions, settings: Settings
 ) -> SignedUp:
@@ -92,7 +91,7 @@ async def disable_module(
 @get("/settings", right="settings:read")
 async def get_settings(tenant: Tenant) -> TenantSettings:
     """The tenant's name, language and time zone."""
-    return TenantSettings(tenant.name, tenant.locale, tenant.time_zone)
+    return TenantSettings(tenant.name, tenant.locale, tenant.time_zone, tenant.limits)
 
 
 @patch("/settings", right="settings:write")
@@ -104,10 +103,17 @@ async def update_settings(
         tenant.name if data.name is UNSET else data.name,
         tenant.locale if data.locale is UNSET else check_language(data.locale),
         tenant.time_zone if data.time_zone is UNSET else data.time_zone,
+        tenant.limits,
     )
     check_time_zone(changed.time_zone)
     async with catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
-        epoch = await provisioning.set_preferences(tx, tenant.id, **msgspec.structs.asdict(changed))
+        epoch = await provisioning.set_preferences(
+            tx,
+            tenant.id,
+            name=changed.name,
+            locale=changed.locale,
+            time_zone=changed.time_zone,
+        )
     await publish_epoch(redis, tenant, epoch)
     return changed
 
@@ -132,7 +138,6 @@ def _view(module: Module, enabled: frozenset[str]) -> ModuleView:
 ROUTER = Router(
     path="/api/v1",
     route_handlers=[
-        create_tenant,
         list_modules,
         enable_module,
         disable_module,

@@ -19,6 +19,7 @@ from insula.identity.schemas import (
     Strict,
     TimeZone,
 )
+from insula.tenancy.tenant import Limits
 
 RESERVED_SLUGS = frozenset(
     [
@@ -84,6 +85,8 @@ class TenantSettings(msgspec.Struct):
     name: Annotated[str, Meta(examples=["Acme"])]
     locale: Annotated[str, Meta(examples=["en"])]
     time_zone: Annotated[str, Meta(examples=["UTC"])]
+    limits: Limits
+    """What the operator has set; the rest is what everybody has."""
 
 
 class TenantSettingsUpdate(Strict):
@@ -135,6 +138,10 @@ class TenantLine(msgspec.Struct):
     bucket: int
     created_at: datetime
     modules: list[str]
+    suspension: str | None = None
+    """Why it is suspended, as its users are told."""
+    limits: dict[str, int] = {}
+    """What it may, where that is not what everybody may."""
 
 
 def check_slug(slug: str, pointer: str = "/slug") -> None:

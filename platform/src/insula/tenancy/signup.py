@@ -9,7 +9,7 @@ from insula.identity import passwords, queries
 from insula.identity.emails import normalise
 from insula.identity.schemas import Tokens, User
 from insula.identity.sessions import Device, Sessions
-from insula.tenancy import provisioning
+from insula.tenancy import lifecycle, provisioning
 from insula.tenancy.schemas import SignUp, check_slug
 from insula.tenancy.tenant import Tenant
 
@@ -52,6 +52,7 @@ async def found(catalogue: Work, form: SignUp, *, buckets: int) -> tuple[Tenant,
         InvalidInput, SlugTaken: see there.
     """
     email, password_hash = await _check(form)
+    await lifecycle.check_free(catalogue, form.slug)
     tenant = await provisioning.create(catalogue, slug=form.slug, name=form.name, buckets=buckets)
     owner = await catalogue.one(
         queries.INSERT_USER,

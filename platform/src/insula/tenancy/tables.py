@@ -44,11 +44,48 @@ class TenantRow(CatalogueTable):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     locale: Mapped[str | None]
     time_zone: Mapped[str | None]
+    # Why it is suspended, as its users are told.
+    suspension: Mapped[str | None]
+    limits: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     deleted_at: Mapped[datetime | None]
     # From when on there is no way back.
     purge_at: Mapped[datetime | None]
     # What undeleting it brings back.
     status_before: Mapped[str | None]
+
+
+class FormerSlug(CatalogueTable):
+    """A slug that a tenant has given up: it leads to the tenant for a while."""
+
+    __tablename__ = "former_slugs"
+
+    slug: Mapped[str] = mapped_column(primary_key=True)
+    tenant_id: Mapped[UUID] = mapped_column(
+        ForeignKey("tenants.id", ondelete="CASCADE"), index=True
+    )
+    until: Mapped[datetime]
+
+
+class DomainRow(CatalogueTable):
+    """A tenant's own host name. Many may claim one; who proves it has it."""
+
+    __tablename__ = "domains"
+    __table_args__ = (
+        Index(
+            "uq_domains_verified",
+            "name",
+            unique=True,
+            postgresql_where=text("verified_at IS NOT NULL"),
+        ),
+    )
+
+    tenant_id: Mapped[UUID] = mapped_column(
+        ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(primary_key=True)
+    token: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    verified_at: Mapped[datetime | None]
 
 
 class SlotRow(CatalogueTable):

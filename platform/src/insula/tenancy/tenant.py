@@ -2,19 +2,24 @@
 
 import time
 from collections import OrderedDict
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 from sqlalchemy import BigInteger, bindparam, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from insula.db import Statement, Work
 from insula.db.wire import Prelude
 from insula.i18n.catalogues import SOURCE
-from insula.tenancy.tables import TenantModule, TenantRow
+from insula.tenancy.tables import DomainRow, FormerSlug, TenantModule, TenantRow
 
 STALE_SECONDS = 30.0
 """However quiet Redis is, a cached tenant is read again after this long."""
+
+UNKNOWN_SECONDS = 2.0
+"""A host name that is nobody's domain is not looked for again for this long."""
 
 
 class TenantRecord(msgspec.Struct, frozen=True):
@@ -30,6 +35,22 @@ class TenantRecord(msgspec.Struct, frozen=True):
     modules: list[str]
     locale: str | None = None
     time_zone: str | None = None
+    suspension: str | None = None
+    limits: dict[str, Any] = {}
+    domains: list[str] = []
+
+
+class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the operator has set for one tenant; None is what the installation has for everybody."""
+
+    rate_limit: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
+    """Requests a minute of one user, key or address."""
+    rate_burst: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    """Requests that may come at once on top of the even rate."""
+    users: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
+    """Users that are not disabled, customers not counted."""
+    files_quota: Annotated[int, Meta(ge=0, le=1 << 50)] | None = None
+    """Bytes that its files may take."""
 
 
 class Tenant:
@@ -37,9 +58,11 @@ class Tenant:
 
     __slots__ = (
         "bucket",
+        "domains",
         "epoch",
         "id",
         "key",
+        "limits",
         "loaded",
         "locale",
         "modules",
@@ -48,6 +71,7 @@ class Tenant:
         "prelude",
         "slug",
         "status",
+        "suspension",
         "time_zone",
     )
 
@@ -64,6 +88,11 @@ class Tenant:
         self.locale = record.locale or SOURCE
         """What people read who have not said what they want to."""
         self.time_zone = record.time_zone or "UTC"
+        self.suspension = record.suspension or ""
+        """Why it is suspended."""
+        self.limits = msgspec.convert(record.limits, Limits)
+        self.domains = frozenset(record.domains)
+        """Its own host names, those that are verified."""
         self.prelude = prelude(record.number)
         self.loaded = time.monotonic()
 
@@ -89,6 +118,12 @@ _enabled = (
     .where(TenantModule.tenant_id == TenantRow.id, TenantModule.enabled)
     .scalar_subquery()
 )
+_domains = (
+    select(func.array_agg(DomainRow.name))
+    .where(DomainRow.tenant_id == TenantRow.id, DomainRow.verified_at.is_not(None))
+    .correlate(TenantRow)
+    .scalar_subquery()
+)
 _columns = select(
     TenantRow.id,
     TenantRow.number,
@@ -100,6 +135,9 @@ _columns = select(
     func.coalesce(_enabled, literal_column("'{}'::text[]")).label("modules"),
     TenantRow.locale,
     TenantRow.time_zone,
+    TenantRow.suspension,
+    TenantRow.limits,
+    func.coalesce(_domains, literal_column("'{}'::text[]")).label("domains"),
 )
 BY_SLUG = Statement(_columns.where(TenantRow.slug == bindparam("slug")), TenantRecord)
 BY_NUMBER = Statement(_columns.where(TenantRow.number == bindparam("number")), TenantRecord)
@@ -108,6 +146,18 @@ BY_NUMBERS = Statement(
     TenantRecord,
 )
 BY_ID = Statement(_columns.where(TenantRow.id == bindparam("id")), TenantRecord)
+_BY_FORMER_SLUG = Statement(
+    _columns.join(FormerSlug, FormerSlug.tenant_id == TenantRow.id).where(
+        FormerSlug.slug == bindparam("former"), FormerSlug.until > func.now()
+    ),
+    TenantRecord,
+)
+_BY_DOMAIN = Statement(
+    _columns.join(DomainRow, DomainRow.tenant_id == TenantRow.id).where(
+        DomainRow.name == bindparam("domain"), DomainRow.verified_at.is_not(None)
+    ),
+    TenantRecord,
+)
 
 
 class Directory:
@@ -121,17 +171,41 @@ class Directory:
         self._tenants: OrderedDict[str, Tenant] = OrderedDict()
         self._ids: dict[str, str] = {}
         self._numbers: dict[int, str] = {}
+        self._hosts: OrderedDict[str, str | float] = OrderedDict()
 
     def knows(self, slug: str) -> bool:
         """Whether a tenant of this slug was there lately."""
         return slug in self._tenants
 
     async def by_slug(self, slug: str, catalogue: Work) -> Tenant | None:
+        """The tenant of this slug, or the one that has given it up not long ago."""
         cached = self._tenants.get(slug)
         if cached is not None and time.monotonic() - cached.loaded < STALE_SECONDS:
             return cached
         record = await catalogue.find(BY_SLUG, slug=slug)
+        if record is None and (moved := await catalogue.find(_BY_FORMER_SLUG, former=slug)):
+            return self._remember(moved.slug, moved)
         return self._remember(slug, record)
+
+    def has_looked_for(self, host: str) -> bool:
+        """Whether it is known, for the moment, whose domain this is."""
+        found = self._hosts.get(host, 0.0)
+        return isinstance(found, str) or found > time.monotonic()
+
+    async def by_domain(self, host: str, catalogue: Work) -> Tenant | None:
+        """The tenant whose verified domain this is."""
+        found = self._hosts.get(host, 0.0)
+        if isinstance(found, str):
+            tenant = await self.by_id(found, catalogue)
+            if tenant is not None and host in tenant.domains:
+                return tenant
+        elif found > time.monotonic():
+            return None
+        record = await catalogue.find(_BY_DOMAIN, domain=host)
+        self._hosts[host] = str(record.id) if record else time.monotonic() + UNKNOWN_SECONDS
+        if len(self._hosts) > self._capacity:
+            self._hosts.popitem(last=False)
+        return self._remember(record.slug, record) if record else None
 
     async def by_id(self, tenant_id: str, catalogue: Work) -> Tenant | None:
         if (slug := self._ids.get(tenant_id)) is not None:

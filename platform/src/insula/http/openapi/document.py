@@ -36,6 +36,8 @@ class Tag(msgspec.Struct, frozen=True):
 
 _CORE_TAGS: Final = (
     Tag("Tenancy", "Signing up, and switching modules on and off."),
+    Tag("Domains", "A tenant's own host names."),
+    Tag("Operator", "All tenants of the installation, for whoever runs it."),
     Tag("Identity", "Signing in and out, and the users of a tenant."),
     Tag("Search", "One box over everything that a tenant has."),
     Tag("Files", "Uploads, downloads, previews, signed URLs and the trash."),
@@ -116,7 +118,7 @@ def document(app: Litestar, module_tags: Iterable[Tag], scopes: Iterable[Scope])
             "headers": _HEADERS,
             "responses": {**problems.shared_responses(), "NotModified": _NOT_MODIFIED},
             "examples": problems.examples(),
-            "securitySchemes": {"bearer": _BEARER},
+            "securitySchemes": {"bearer": _BEARER, "operator": _OPERATOR},
         },
     }
 
@@ -130,6 +132,11 @@ _BEARER: Final[Schema] = {
     "scheme": "bearer",
     "bearerFormat": "JWT",
     "description": "The `access_token` of `POST /api/v1/sessions` or of a sign-up.",
+}
+_OPERATOR: Final[Schema] = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "What `insula operator token` prints, where the installation runs.",
 }
 
 

@@ -12,7 +12,7 @@ from litestar.params import HeaderParameter, ParameterKwarg
 from litestar.routes import HTTPRoute
 from litestar.typing import FieldDefinition
 
-from insula.access import PUBLIC, SIGNED_IN
+from insula.access import OPERATOR, PUBLIC, SIGNED_IN
 from insula.http.dialect import GATED, Dialect
 from insula.http.listing import Listing
 from insula.http.problem import Problem
@@ -50,11 +50,15 @@ class Endpoint:
     @property
     def scope(self) -> str | None:
         """The scope that a caller needs; None where signing in is enough, or not even needed."""
-        return None if self.right in (PUBLIC, SIGNED_IN) else self.right
+        return None if self.right in (PUBLIC, SIGNED_IN, OPERATOR) else self.right
 
     @property
     def is_public(self) -> bool:
         return self.right == PUBLIC
+
+    @property
+    def is_operators(self) -> bool:
+        return self.right == OPERATOR
 
     @property
     def is_tenantless(self) -> bool:

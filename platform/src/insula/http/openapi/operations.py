@@ -38,7 +38,7 @@ class Operations:
             "summary": summary,
             "description": description,
             "tags": list(endpoint.handler.resolve_tags()),
-            "security": [] if endpoint.is_public else [{"bearer": []}],
+            "security": _security(endpoint),
         }
         if endpoint.scope is not None:
             operation["x-insula-scope"] = endpoint.scope
@@ -186,3 +186,9 @@ def _media_type(handler: HTTPRouteHandler, answer: Any) -> str:
     if answer in (Stream, File) or answer is bytes:
         return media_type if media_type and media_type != JSON else _BINARY
     return media_type or JSON
+
+
+def _security(endpoint: Endpoint) -> list[Schema]:
+    if endpoint.is_public:
+        return []
+    return [{"operator" if endpoint.is_operators else "bearer": []}]

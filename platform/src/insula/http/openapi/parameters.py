@@ -104,13 +104,17 @@ def parameters_of(endpoint: Endpoint, schemas: Schemas) -> list[Schema]:
     found += [_argument(name, field, schemas, required) for name, field in endpoint.parameters()]
     if endpoint.listing is not None:
         found += _of_list(endpoint.listing, schemas)
-    if endpoint.is_behind_gate:
+    if endpoint.is_behind_gate and not endpoint.is_operators:
         found.append(ref("Tenant"))
     if endpoint.is_safe:
         found.append(ref("IfNoneMatch"))
     if endpoint.has_ranges:
         found += [ref("Range"), ref("IfRange")]
-    if endpoint.method == "POST" and endpoint.is_behind_gate and not endpoint.reads_body_itself:
+    if (
+        endpoint.method == "POST"
+        and endpoint.is_behind_gate
+        and not (endpoint.reads_body_itself or endpoint.is_operators)
+    ):
         found.append(ref("IdempotencyKey"))
     return found
 

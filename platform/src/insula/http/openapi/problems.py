@@ -120,12 +120,12 @@ def _of_gate(endpoint: Endpoint) -> Iterator[type[Problem]]:
     if not endpoint.is_public:
         yield Unauthenticated
     yield from (WrongTenant, TenantSuspended)
-    if endpoint.scope is not None:
+    if endpoint.scope is not None or endpoint.is_operators:
         yield Forbidden
     yield from (TenantNotFound, TooManyRequests, Unavailable)
     if not endpoint.is_safe:
         yield from (RequestTimeout, ContentTooLarge, UnsupportedMediaType)
-    if endpoint.method == "POST":
+    if endpoint.method == "POST" and not endpoint.is_operators:
         yield from (KeyInFlight, KeyReused)
 
 
