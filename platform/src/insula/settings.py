@@ -36,6 +36,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     is; empty for those of the machine."""
     buckets: int = 4
     """Login roles over which tenants are spread (DESIGN.md section 4)."""
+    slots: int = 8
+    """Empty tenants that workers keep built ahead for sign-ups; without one a sign-up builds its
+    own, which takes some ten times as long."""
     pool_size: int = 8
     """Connections a worker keeps to each bucket at most."""
     connection_tenants: int = 200

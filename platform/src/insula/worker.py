@@ -26,7 +26,9 @@ from insula.mail.sending import SEND as SEND_MAIL
 from insula.module import RESERVED, discover
 from insula.realtime.consumer import LiveEvents
 from insula.settings import Settings
+from insula.tenancy import slots
 from insula.tenancy.cells import HOME, Cells
+from insula.tenancy.filling import Filling, Refill
 from insula.webhooks.fanout import WebhookConsumer
 from insula.webhooks.sender import CHANNEL as WEBHOOKS
 from insula.webhooks.sender import Sender
@@ -105,12 +107,23 @@ def _cell_parts(
         cell=cell,
     )
     wakes = {CHANNEL: relay.wake, WEBHOOKS: sender.wake}
-    return [
+    parts = [
         relay.run(stop),
         sender.run(stop),
         listen(partial(foundation.cells.provisioner_url, cell), wakes, stop),
         runner.hand_out(cell, stop),
     ]
+    if cell == HOME:  # where the catalogue is, which lists them
+        refill = _refill(foundation)
+        wakes[slots.CHANNEL] = refill.wake
+        parts.append(refill.run(stop))
+    return parts
+
+
+def _refill(foundation: Foundation) -> Refill:
+    settings = foundation.settings
+    filling = Filling(foundation.catalogue, buckets=settings.buckets, leads=True)
+    return Refill(filling, target=settings.slots)
 
 
 async def _serve_cells(

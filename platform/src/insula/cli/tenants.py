@@ -12,6 +12,7 @@ from insula.cli.announcing import announce
 from insula.cli.archives import export_, import_
 from insula.cli.operating import catalogue, installation_settings, tenant_transaction
 from insula.cli.printing import json_option, print_json, print_record, print_table
+from insula.cli.slots import slots
 from insula.db import Work
 from insula.files.blobs import Blobs
 from insula.module import Module, discover
@@ -29,6 +30,7 @@ def tenants() -> None:
 
 tenants.add_command(export_)
 tenants.add_command(import_)
+tenants.add_command(slots)
 
 
 @tenants.command()

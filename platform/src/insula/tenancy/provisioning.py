@@ -58,10 +58,12 @@ _ENABLED = Statement(
 )
 
 
-async def create(catalogue: Work, *, slug: str, name: str, buckets: int) -> Tenant:
-    """Make a tenant of a slot that was built ahead; if there is none, build its schema now.
-    Afterwards ``catalogue`` stands in it as its owner, so that the first user can be written. Call
-    :func:`leave` when that is done.
+async def create(catalogue: Work, *, slug: str, name: str, buckets: int, low: int = 1) -> Tenant:
+    """Make a tenant of a slot that was built ahead; if there is none, build its schema now. Whoever
+    fills slots is woken if fewer than ``low`` are left.
+
+    Afterwards ``catalogue`` stands in the schema as its owner, so that the first user can be
+    written. Call :func:`leave` when that is done.
 
     Raises:
         SlugTaken: another tenant has the slug, or got it a moment ago.
@@ -69,14 +71,16 @@ async def create(catalogue: Work, *, slug: str, name: str, buckets: int) -> Tena
     tenant_id, files = new_id(), core.tenant_files()
     new = {"id": tenant_id, "slug": slug, "name": name, "version": files[-1].version}
     try:
-        place = await catalogue.find(slots.CLAIM, **new)
-        entering = enter(place.number) if place else ""
-        if place is None:
+        place = await catalogue.find(slots.CLAIM, **new, count_to=low)
+        if place is not None:
+            entering = enter(place.number)
+        else:
             place = await catalogue.one(slots.SKIP, **new, buckets=buckets)
             entering = build(place.number, place.bucket, files, catalogue.capabilities)
     except asyncpg.UniqueViolationError as error:
         raise SlugTaken(slug) from error
-    await catalogue.run_script(entering)
+    waking = f"NOTIFY {slots.CHANNEL};" if place.others < low else ""
+    await catalogue.run_script(waking + entering)
     number, bucket = place.number, place.bucket
     return Tenant(TenantRecord(tenant_id, number, slug, name, "active", bucket, 0, []))
 

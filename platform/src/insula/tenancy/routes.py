@@ -41,7 +41,14 @@ async def create_tenant(
     data: SignUp, tx: Work, exchange: Exchange, sessions: Sessions, settings: Settings
 ) -> SignedUp:
     """Sign up: a tenant with a schema of its own, and its first owner, signed in."""
-    new = await sign_up(tx, sessions, data, device_of(exchange), buckets=settings.buckets)
+    new = await sign_up(
+        tx,
+        sessions,
+        data,
+        device_of(exchange),
+        buckets=settings.buckets,
+        low=max(1, settings.slots // 2),
+    )
     tenant, tokens = new.tenant, new.tokens
     return SignedUp(
         TenantView(tenant.id, tenant.slug, tenant.name, tenant.status, []),

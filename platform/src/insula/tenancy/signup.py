@@ -1,4 +1,4 @@
-"""Signing up: tenant, schema, role and owner in one transaction."""
+"""Signing up: a slot becomes a tenant with an owner, in one transaction."""
 
 import msgspec
 
@@ -21,14 +21,20 @@ class NewTenant(msgspec.Struct, frozen=True):
 
 
 async def sign_up(
-    catalogue: Work, sessions: Sessions, form: SignUp, device: Device, *, buckets: int
+    catalogue: Work,
+    sessions: Sessions,
+    form: SignUp,
+    device: Device,
+    *,
+    buckets: int,
+    low: int = 1,
 ) -> NewTenant:
-    """Make a tenant and sign its owner in.
+    """Make a tenant and sign its owner in; have slots filled if fewer than ``low`` are left.
 
     Raises:
         InvalidInput, SlugTaken: see there.
     """
-    tenant, owner = await found(catalogue, form, buckets=buckets)
+    tenant, owner = await found(catalogue, form, buckets=buckets, low=low)
     tokens = await sessions.start(
         catalogue,
         tenant_id=tenant.id,
@@ -41,7 +47,9 @@ async def sign_up(
     return NewTenant(tenant, owner, tokens)
 
 
-async def found(catalogue: Work, form: SignUp, *, buckets: int) -> tuple[Tenant, User]:
+async def found(
+    catalogue: Work, form: SignUp, *, buckets: int, low: int = 1
+) -> tuple[Tenant, User]:
     """Make a tenant and its first owner; ``catalogue`` then stands in the tenant's schema, until
     :func:`provisioning.leave`.
 
@@ -53,7 +61,9 @@ async def found(catalogue: Work, form: SignUp, *, buckets: int) -> tuple[Tenant,
     """
     email, password_hash = await _check(form)
     await lifecycle.check_free(catalogue, form.slug)
-    tenant = await provisioning.create(catalogue, slug=form.slug, name=form.name, buckets=buckets)
+    tenant = await provisioning.create(
+        catalogue, slug=form.slug, name=form.name, buckets=buckets, low=low
+    )
     owner = await catalogue.one(
         queries.INSERT_USER,
         id=new_id(),

@@ -1,23 +1,61 @@
-"""Slots: empty tenants, built ahead, of which each sign-up takes one.
+"""Slots: empty tenants, built ahead, of which each sign-up takes one; as the catalogue sees them.
 
-A slot is built in steps of one transaction each. Its row is locked meanwhile and says how far it
-is, so whoever comes next, here or in another process, goes on where a killed one ended.
+A row of ``slots`` is a schema that belongs to nobody. It is built, and dropped, in steps of one
+transaction each (:mod:`insula.tenancy.filling`), and its row says how far it is.
 """
 
 import msgspec
-from sqlalchemy import BigInteger, Integer, SmallInteger, Text, Uuid, bindparam, column, text
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    SmallInteger,
+    Text,
+    Uuid,
+    bindparam,
+    column,
+    delete,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from insula.db import Statement
+from insula.tenancy.tables import SlotRow
+
+CHANNEL = "insula_slots"
+"""Notified by a sign-up that leaves few."""
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Where a tenant lives."""
+class Claimed(msgspec.Struct, frozen=True):
+    """Where a new tenant lives."""
 
     number: int
     bucket: int
+    others: int
+    """Slots that were free besides, counted up to the limit that was asked about."""
 
 
-_PLACE = (column("number", BigInteger), column("bucket", SmallInteger))
+class Slot(msgspec.Struct, frozen=True):
+    number: int
+    bucket: int
+    state: str
+    version: int
+
+
+class Stock(msgspec.Struct, frozen=True):
+    """How many slots there are."""
+
+    free: int
+    """Ready for a sign-up."""
+    building: int
+    """Begun, or to be migrated."""
+    dropping: int
+    """Schemas of tenants that were purged, on their way out."""
+
+
+_CLAIMED = (column("number", BigInteger), column("bucket", SmallInteger), column("others", Integer))
 _NEW = (
     bindparam("id", type_=Uuid),
     bindparam("slug", type_=Text),
@@ -25,7 +63,7 @@ _NEW = (
     bindparam("version", type_=Integer),
 )
 
-# Slots at a version that is not ours yet are left to the fleet's migration.
+# A slot at an older version is never handed out: filling brings it up to date.
 CLAIM = Statement(
     text("""
     WITH slot AS (
@@ -40,11 +78,17 @@ CLAIM = Statement(
     )
     INSERT INTO tenants (id, number, slug, name, bucket)
     SELECT :id, number, :slug, :name, bucket FROM slot
-    RETURNING number, bucket
+    RETURNING number, bucket, (
+        SELECT count(*)::int FROM (
+            SELECT FROM slots
+            WHERE state = 'free' AND version >= :version AND number <> tenants.number
+            LIMIT :count_to
+        ) AS others
+    )
     """)
-    .bindparams(*_NEW)
-    .columns(*_PLACE),
-    Place,
+    .bindparams(*_NEW, bindparam("count_to", type_=Integer))
+    .columns(*_CLAIMED),
+    Claimed,
 )
 """The tenant's row and its core's, on the first free slot; no row if none is free."""
 
@@ -58,10 +102,67 @@ SKIP = Statement(
     )
     INSERT INTO tenants (id, number, slug, name, bucket)
     SELECT :id, number, :slug, :name, number % :buckets FROM slot
-    RETURNING number, bucket
+    RETURNING number, bucket, 0
     """)
     .bindparams(*_NEW, bindparam("buckets", type_=Integer))
-    .columns(*_PLACE),
-    Place,
+    .columns(*_CLAIMED),
+    Claimed,
 )
 """The same without a slot: the schema is still to be built."""
+
+
+_number = bindparam("slot", type_=BigInteger)
+_version = bindparam("version", type_=Integer)
+_COLUMNS = (SlotRow.number, SlotRow.bucket, SlotRow.state, SlotRow.version)
+
+BEGIN = Statement(
+    text("""
+    INSERT INTO slots (number, bucket)
+    SELECT number, number % :buckets FROM nextval('slots_number_seq') AS number
+    RETURNING number, bucket, state, version
+    """)
+    .bindparams(bindparam("buckets", type_=Integer))
+    .columns(*_COLUMNS),
+    Slot,
+)
+TAKE = Statement(
+    select(*_COLUMNS)
+    .where(
+        SlotRow.state == bindparam("state"),
+        or_(_number.is_(None), SlotRow.number == _number),
+    )
+    .order_by(SlotRow.number)
+    .limit(1)
+    .with_for_update(skip_locked=True),
+    Slot,
+)
+"""One that is in this state and that nobody is at; the one of this number, if one is given."""
+SET = Statement(
+    update(SlotRow)
+    .where(SlotRow.number == _number)
+    .values(state=bindparam("new_state"), version=bindparam("new_version"))
+)
+# What has been applied to them stays: they lack the newer files.
+REOPEN = Statement(
+    update(SlotRow)
+    .where(SlotRow.state == "free", SlotRow.version < _version)
+    .values(state="building")
+)
+GIVE_UP = Statement(update(SlotRow).where(SlotRow.number == _number).values(state="dropping"))
+REMOVE = Statement(delete(SlotRow).where(SlotRow.number == _number))
+COUNT = Statement(
+    select(
+        func.count().filter(SlotRow.state == "free", SlotRow.version >= _version).label("free"),
+        func.count()
+        .filter(
+            or_(SlotRow.state == "building", SlotRow.version < _version),
+            SlotRow.state != "dropping",
+        )
+        .label("building"),
+        func.count().filter(SlotRow.state == "dropping").label("dropping"),
+    ),
+    Stock,
+)
+# Filling is one process's at a time: two that count at once would both build what is missing.
+# Sign-ups take this lock not amiss.
+LEAD = Statement(text("LOCK TABLE slots IN SHARE UPDATE EXCLUSIVE MODE NOWAIT"))
