@@ -160,7 +160,7 @@ def test_a_sign_up_killed_half_way_leaves_nothing(installation: Installation, af
             headers={"Insula-Tenant": slug},
         )
         assert login.status_code == 201
-    names = "select 't_' || number from ctl.tenants"
+    names = "select 't_' || number from ctl.tenants union all select 't_' || number from ctl.slots"
     assert _rows(installation, names) == _rows(
         installation, "select nspname from pg_namespace where nspname ~ '^t_[0-9]+$'"
     )

@@ -20,7 +20,13 @@ from insula.db.pool import PoolExhausted
 from insula.tenancy import core, slots
 from insula.tenancy.building import LEAVE, build, enter, portions
 from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, cell_of
-from insula.tenancy.migrations import APPLIED, MigrationChanged, pending, script
+from insula.tenancy.migrations import (
+    APPLIED,
+    MigrationChanged,
+    MigrationFile,
+    pending,
+    script,
+)
 from insula.tenancy.roles import OWNER
 from insula.tenancy.slots import Slot, Stock
 from insula.tenancy.tenant import schema_name
@@ -54,11 +60,18 @@ class Filling:
     lets nobody else lead meanwhile: each step raises asyncpg.LockNotAvailableError if somebody is.
     """
 
-    def __init__(self, catalogue: Database, *, buckets: int, leads: bool = False) -> None:
+    def __init__(
+        self,
+        catalogue: Database,
+        *,
+        buckets: int,
+        leads: bool = False,
+        files: tuple[MigrationFile, ...] | None = None,
+    ) -> None:
         self._leads = leads
         self._catalogue = catalogue
         self._buckets = buckets
-        self._files = core.tenant_files()
+        self._files = core.tenant_files() if files is None else files
         self._version = self._files[-1].version
 
     async def stock(self) -> Stock:
