@@ -45,11 +45,13 @@ _EXISTS = Statement(
     text("SELECT to_regnamespace(:name) IS NOT NULL").bindparams(bindparam("name", type_=Text)),
     bool,
 )
+# By dependency: pg_class has no index by schema.
 _TABLES = Statement(
     text(
-        "SELECT quote_ident(relname) FROM pg_class "
-        "WHERE relnamespace = to_regnamespace(:name) AND relkind IN ('r', 'p') "
-        "ORDER BY oid DESC LIMIT :limit"
+        "SELECT quote_ident(c.relname) FROM pg_depend d JOIN pg_class c ON c.oid = d.objid "
+        "WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = to_regnamespace(:name) "
+        "AND d.classid = 'pg_class'::regclass AND c.relkind IN ('r', 'p') "
+        "ORDER BY c.oid DESC LIMIT :limit"
     ).bindparams(bindparam("name", type_=Text), bindparam("limit", type_=Integer)),
     str,
 )
@@ -118,7 +120,7 @@ class Filling:
         """Apply the next files, as the schema's own records say; the version that it then has."""
         if not await tx.one(_EXISTS, name=schema_name(slot.number)):
             portion = portions(self._files)[0]
-            await tx.run_script(build(slot.number, slot.bucket, portion) + LEAVE)
+            await tx.run_script(build(slot.number, slot.bucket, portion, tx.capabilities) + LEAVE)
             return portion[-1].version
         await tx.run_script(enter(slot.number))
         due = pending(self._files, await tx.many(APPLIED, module=core.TENANT))
