@@ -52,7 +52,7 @@ class Pool:
         async def ask() -> list[asyncpg.Record]:
             connection = await asyncpg.connect(self._settings.database_url)
             try:
-                return await connection.fetch(statement)
+                return list(await connection.fetch(statement))
             finally:
                 await connection.close()
 
