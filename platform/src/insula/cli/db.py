@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from typing import TYPE_CHECKING
 
 import rich_click as click
 
@@ -14,8 +15,14 @@ from insula.cli.printing import (
     warn,
 )
 from insula.module import discover
-from insula.tenancy import installation
-from insula.tenancy.fleet_state import FleetState, read_state
+from insula.tenancy import fleet_state, installation
+from insula.tenancy.fleet import Options, Plan, Report, plan_fleet
+from insula.tenancy.fleet_state import FleetState, TenantMigrations, Which
+
+if TYPE_CHECKING:
+    from insula.db import Work
+
+_DEFAULTS = Options()
 
 
 @click.group()
@@ -24,51 +31,160 @@ def db() -> None:
 
 
 @db.command()
+@click.option("--dry-run", is_flag=True, help="Show what would be done, with its SQL; do nothing.")
+@click.option(
+    "--canary", default=_DEFAULTS.canary, show_default=True, metavar="N|SLUG",
+    help="Migrate so many tenants, or the one of this slug, before all others; stop if it fails.",
+)  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 32), default=_DEFAULTS.workers, show_default=True,
+              help="Tenants at the same time.")  # fmt: skip
+@click.option("--batch", type=click.IntRange(1, 100), default=_DEFAULTS.batch, show_default=True,
+              help="Tenants in one transaction.")  # fmt: skip
+@click.option("--stop-after", type=click.IntRange(1), default=_DEFAULTS.stop_after,
+              show_default=True, metavar="N",
+              help="Stop when so many tenants have failed.")  # fmt: skip
+@click.option("--tenant", "tenants", multiple=True, metavar="SLUG",
+              help="Only this tenant; may be repeated.")  # fmt: skip
+@click.option("--module", "modules", multiple=True, metavar="NAME",
+              help="Only this module, or core; may be repeated.")  # fmt: skip
+@click.option("--retry-quarantined", is_flag=True, help="Try those that failed before, too.")
 @json_option
-def migrate(as_json: bool) -> None:
+def migrate(dry_run: bool, as_json: bool, **chosen: object) -> None:
     """Install Insula into the database, or bring everything in it up to date.
 
-    Tenant by tenant: interrupted, the next run goes on where this one ended. A tenant that fails
-    is reported and the others are migrated; the exit code is then 1.
+    A few tenants go first, the canaries: if one of them fails, nobody else is touched. Then all
+    others, several at a time. A tenant that fails is put into quarantine and reported, and the
+    rest are migrated. Interrupted, the next run goes on where this one ended.
+
+    Exits with 1 if anything failed or was in use all the time.
     """
+    options = Options(**chosen)  # type: ignore[arg-type]
+    _check_modules(options)
+    if dry_run:
+        _show_plan(asyncio.run(plan_fleet(installation_settings(), discover(), options)), as_json)
+        return
     with progress_bar() as report_progress:
-        report = asyncio.run(installation.migrate(installation_settings(), report_progress))
+        report = asyncio.run(
+            installation.migrate(installation_settings(), report_progress, options)
+        )
+    _show_report(report, as_json=as_json)
+    if not report.succeeded:
+        sys.exit(1)
+
+
+def _check_modules(options: Options) -> None:
+    known = {"core", *discover()}
+    if missing := sorted(set(options.modules) - known):
+        raise click.UsageError(f"{', '.join(missing)}: not installed here.")
+
+
+def _show_report(report: Report, *, as_json: bool) -> None:
     if as_json:
         print_json(report)
     else:
-        click.echo(f"{report.changed} modules migrated at {report.tenants} tenants")
+        click.echo(
+            f"{report.changed} modules migrated at {report.tenants} tenants "
+            f"in {report.seconds:.1f} s"
+        )
     for step in report.skipped:
         warn(f"this server refuses: {step}")
-    for failure in report.failures:
+    for failure in (*report.failures, *report.locked):
         click.echo(f"insula: {failure.tenant}, {failure.module}: {failure.error}", err=True)
-    if report.failures:
-        sys.exit(1)
+    if report.stopped:
+        click.echo(f"insula: stopped: {report.stopped}", err=True)
+    if report.quarantined:
+        warn(
+            f"{report.quarantined} are in quarantine: `insula db status --quarantined` says why; "
+            "once mended, `insula db migrate --retry-quarantined`"
+        )
+
+
+def _show_plan(plan: Plan, as_json: bool) -> None:
+    if as_json:
+        print_json(plan)
+        return
+    for step in plan.catalogue:
+        click.echo(f"-- {step.module}/{step.name}: the installation's own tables\n{step.sql}")
+    for step in plan.steps:
+        click.echo(f"-- {step.module}/{step.name}: {step.tenants} tenants\n{step.sql}")
+    for failure in plan.edited:
+        warn(f"{failure.module}: {failure.error}")
+    if plan.quarantined:
+        warn(f"{plan.quarantined} modules of tenants are in quarantine and would be left out")
+    files = len(plan.catalogue) + len(plan.steps)
+    click.echo(f"-- {files} files to apply, {plan.tenants} tenants behind; nothing was changed")
 
 
 @db.command()
 @click.option("--check", is_flag=True, help="Exit with 1 if anything is left to migrate.")
+@click.option("--tenant", "slugs", multiple=True, metavar="SLUG", help="This tenant's modules.")
+@click.option("--behind", "which", flag_value="behind", help="The tenants that are behind.")
+@click.option("--quarantined", "which", flag_value="quarantined",
+              help="The tenants whose migration failed, and why.")  # fmt: skip
+@click.option("--all", "which", flag_value="all", help="Every tenant.")
 @json_option
-def status(check: bool, as_json: bool) -> None:
-    """Which versions the tables have, and which tenants are behind."""
-
-    async def read() -> FleetState:
-        async with catalogue(installation_settings()) as work:
-            return await read_state(work, discover())
-
-    state = asyncio.run(read())
+def status(check: bool, slugs: tuple[str, ...], which: Which | None, as_json: bool) -> None:
+    """Which versions the tables have: of the whole fleet, or tenant by tenant."""
+    if slugs or which:
+        listed = asyncio.run(_list(slugs, which or "all"))
+        _show_tenants(listed, as_json=as_json)
+        if check and any(tenant.state != "current" for tenant in listed):
+            sys.exit(1)
+        return
+    state = asyncio.run(_read())
     if as_json:
         print_json(state)
     else:
         _print(state)
-    if check and (state.behind or state.catalogue.behind):
+    if check and state.is_behind:
         sys.exit(1)
+
+
+async def _read() -> FleetState:
+    async with catalogue(installation_settings()) as work:
+        return await fleet_state.read_state(work, discover())
+
+
+async def _list(slugs: tuple[str, ...], which: Which) -> list[TenantMigrations]:
+    async with catalogue(installation_settings()) as work:
+        if slugs:
+            return [await fleet_state.of_tenant(work, discover(), slug) for slug in slugs]
+        return await _pages(work, which)
+
+
+async def _pages(work: "Work", which: Which) -> list[TenantMigrations]:
+    found: list[TenantMigrations] = []
+    while page := await fleet_state.page(
+        work, discover(), after=found[-1].number if found else 0, limit=1000, which=which
+    ):
+        found += page
+    return found
+
+
+def _show_tenants(tenants: list[TenantMigrations], *, as_json: bool) -> None:
+    if as_json:
+        print_json(tenants)
+        return
+    rows = [
+        (
+            tenant.tenant,
+            module.module,
+            f"{module.version} of {module.latest}",
+            module.state,
+            module.attempts or "",
+            module.attempted_at or "",
+            module.error or "",
+        )
+        for tenant in tenants
+        for module in tenant.modules
+        if len(tenants) == 1 or module.state != "current"
+    ]
+    print_table(("tenant", "module", "version", "state", "failed", "last tried", "error"), rows)
 
 
 def _print(state: FleetState) -> None:
     rows = [
-        (line.module, line.latest, line.tenants, line.behind)
+        (line.module, line.latest, line.tenants, line.behind, line.quarantined)
         for line in (state.catalogue, *state.modules)
     ]
-    print_table(("module", "version", "tenants", "behind"), rows)
-    for late in state.behind:
-        click.echo(f"{late.tenant}: {late.module} is at {late.version} of {late.latest}")
+    print_table(("module", "version", "tenants", "behind", "quarantined"), rows)

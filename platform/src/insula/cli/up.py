@@ -91,12 +91,14 @@ def _prepare(console: Console, settings: Settings) -> "DemoLogin | None":
 
     with _step(console, "Database") as show:
 
-        def progress(what: str, done: int, total: int) -> None:
-            show(f"{what} {done}/{total}")
+        def progress(what: str, done: int, total: int, note: str = "") -> None:
+            show(f"{what} {done}/{total} {note}".rstrip())
 
         report = asyncio.run(installation.migrate(settings, progress))
-    for failure in report.failures:
+    for failure in (*report.failures, *report.locked):
         console.print(f"  {failure.tenant}, {failure.module}: {failure.error}")
+    if report.stopped:
+        console.print(f"  stopped: {report.stopped}")
     for step in report.skipped:
         console.print(f"  not possible on this server: {step}")
     with _step(console, "Demo tenant"):

@@ -14,13 +14,14 @@ from insula.db.capabilities import Capabilities
 from insula.keys import login_password, scram_verifier
 from insula.module import discover
 from insula.settings import Settings, SettingsError
-from insula.tenancy.fleet import Progress, Report, migrate_fleet
+from insula.tenancy.fleet import Options, Progress, Report, migrate_fleet
 from insula.tenancy.hardening import attempt, harden
 from insula.tenancy.roles import OWNER, PROVISIONER, bucket_login, login_url
 from insula.tenancy.sealing import ensure_questions
 
 _LOCK = 0x496E73756C61  # "Insula": one installation step at a time in this database
 
+_DEFAULTS = Options()
 _WELCOME = ["pg_trgm", "unaccent"]
 
 # A stuck request, or a replica that was cut off with a lock in its hand, must not hold its tenants'
@@ -33,8 +34,11 @@ _PATIENCE = {
 }
 
 
-async def migrate(settings: Settings, progress: Progress = lambda *_: None) -> Report:
-    """Install or migrate everything: logins, privileges, catalogue, every tenant.
+async def migrate(
+    settings: Settings, progress: Progress = lambda *_: None, options: Options = _DEFAULTS
+) -> Report:
+    """Install or migrate everything: logins, privileges, catalogue, every tenant. Another process
+    that is at it is waited for.
 
     Raises:
         SettingsError: there is no database URL.
@@ -48,7 +52,7 @@ async def migrate(settings: Settings, progress: Progress = lambda *_: None) -> R
         skipped = await prepare(admin, settings, range(settings.buckets))
         await seal(settings, settings.database_url)
         progress("database", 1, 1)
-        report = await migrate_fleet(settings, discover(), progress)
+        report = await migrate_fleet(settings, discover(), progress, options)
     finally:
         await admin.close()
     return msgspec.structs.replace(report, skipped=skipped)

@@ -152,6 +152,14 @@ class TenantModule(CatalogueTable):
     """An index of each tenant's own ``insula_migrations``, which holds the truth."""
 
     __tablename__ = "tenant_modules"
+    __table_args__ = (
+        CheckConstraint("state in ('ok', 'quarantined')", name="state"),
+        Index(
+            "ix_tenant_modules_quarantined",
+            "tenant_id",
+            postgresql_where=text("state = 'quarantined'"),
+        ),
+    )
 
     tenant_id: Mapped[UUID] = mapped_column(
         ForeignKey("tenants.id", ondelete="CASCADE"), primary_key=True
@@ -160,6 +168,11 @@ class TenantModule(CatalogueTable):
     version: Mapped[int]
     enabled: Mapped[bool]
     changed_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    # A migration that failed at this tenant alone: it is left out until the operator says so.
+    state: Mapped[str] = mapped_column(server_default="ok")
+    error: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(server_default="0")
+    attempted_at: Mapped[datetime | None]
 
 
 class CatalogueMigration(CatalogueTable):

@@ -1,0 +1,62 @@
+"""The whole migration: catalogue, then tenants."""
+
+from insula.db import Work
+from insula.module import Module
+from insula.settings import Settings
+from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, Cells
+from insula.tenancy.fleet.claims import count_quarantined, lift_quarantine
+from insula.tenancy.fleet.files import foundations, migrate_catalogue, release, tenant_files
+from insula.tenancy.fleet.report import Options, Progress, Report
+from insula.tenancy.fleet.run import Run, Stopped
+from insula.tenancy.lifecycle import get_tenant
+
+
+async def migrate_fleet(
+    settings: Settings, modules: dict[str, Module], progress: Progress, options: Options
+) -> Report:
+    """Bring the catalogue and then every tenant up to date.
+
+    Raises:
+        TenantNotFound: the options name a tenant that there is not.
+    """
+    files = tenant_files(modules)
+    cells = Cells(settings, size=options.workers)
+    try:
+        async with cells.catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
+            await migrate_catalogue(catalogue)
+            edited = await release(catalogue, files)
+            await _check(catalogue, options)
+            if options.retry_quarantined:
+                await lift_quarantine(catalogue, options)
+        needs, unusable = foundations(modules), {line.module for line in edited}
+        usable = {n: f for n, f in files.items() if not unusable & {n, *needs[n]}}
+        run = Run(cells.catalogue, usable, needs, options, progress)
+        stopped = ""
+        try:
+            await run.finish()
+        except Stopped as error:
+            stopped = str(error)
+        async with cells.catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
+            quarantined = await count_quarantined(catalogue)
+    finally:
+        await cells.close()
+    return Report(
+        tenants=run.tenants,
+        changed=run.changed,
+        failures=(*edited, *run.failures),
+        locked=tuple(run.locked.values()),
+        quarantined=quarantined,
+        stopped=stopped,
+        seconds=run.pace.seconds,
+    )
+
+
+async def _check(catalogue: Work, options: Options) -> None:
+    """A slug that was mistyped must not mean: nobody.
+
+    Raises:
+        TenantNotFound: there is no such tenant.
+    """
+    named = [*options.tenants, *filter(None, [options.canary_slug])]
+    for slug in named:
+        await get_tenant(catalogue, slug)
