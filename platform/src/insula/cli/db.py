@@ -18,6 +18,7 @@ from insula.module import discover
 from insula.tenancy import fleet_state, installation
 from insula.tenancy.fleet import Options, Plan, Report, plan_fleet
 from insula.tenancy.fleet_state import FleetState, TenantMigrations, Which
+from insula.tenancy.populating import populate
 
 if TYPE_CHECKING:
     from insula.db import Work
@@ -113,6 +114,40 @@ def _show_plan(plan: Plan, as_json: bool) -> None:
         warn(f"{plan.quarantined} modules of tenants are in quarantine and would be left out")
     files = len(plan.catalogue) + len(plan.steps)
     click.echo(f"-- {files} files to apply, {plan.tenants} tenants behind; nothing was changed")
+
+
+@db.command("populate")
+@click.option("--like", required=True, metavar="SLUG", help="The tenant that they are to be like.")
+@click.option("--tenants", type=click.IntRange(1, 1_000_000), required=True, metavar="N",
+              help="How many there are to be.")  # fmt: skip
+@click.option("--prefix", default="load", show_default=True, help="They are called PREFIX-1 to -N.")
+@click.option("--workers", type=click.IntRange(1, 32), default=4, show_default=True)
+@json_option
+def populate_(like: str, tenants: int, prefix: str, workers: int, as_json: bool) -> None:
+    """Fill an installation for load tests: tenants with the modules, users and rows of another.
+
+    Those that are there already are left alone, so that an interrupted run is run again. Nothing
+    for an installation in which people work: everybody's caches suffer.
+    """
+    with progress_bar() as report_progress:
+        shape = asyncio.run(
+            populate(
+                installation_settings(),
+                discover(),
+                like=like,
+                prefix=prefix,
+                upto=tenants,
+                workers=workers,
+                progress=report_progress,
+            )
+        )
+    if as_json:
+        print_json(shape)
+    else:
+        click.echo(
+            f"{prefix}-1 to {prefix}-{tenants}: each {shape.tables} tables, {shape.indexes} "
+            f"indexes, {shape.bytes / 1024:,.0f} KiB"
+        )
 
 
 @db.command()

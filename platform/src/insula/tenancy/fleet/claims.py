@@ -42,7 +42,7 @@ def latest(files: Files) -> dict[str, Any]:
 
 
 async def find_behind(catalogue: Work, files: Files) -> list[Behind]:
-    """What is behind, quarantined or not: in the order of the modules, then of cells and tenants."""
+    """What is behind, quarantined or not, in the order of modules, then cells, then tenants."""
     lines = await catalogue.many(BEHIND, **latest(files))
     rank = {name: at for at, name in enumerate(files)}
     return sorted(lines, key=lambda line: (rank[line.module], cell_of(line.bucket), line.number))

@@ -3,8 +3,10 @@
 from insula.db import Work
 from insula.module import Module
 from insula.settings import Settings
+from insula.tenancy import core
 from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, Cells
 from insula.tenancy.fleet.claims import count_quarantined, lift_quarantine
+from insula.tenancy.fleet.empty import migrate_slots
 from insula.tenancy.fleet.files import foundations, migrate_catalogue, release, tenant_files
 from insula.tenancy.fleet.report import Options, Progress, Report
 from insula.tenancy.fleet.run import Run, Stopped
@@ -34,6 +36,8 @@ async def migrate_fleet(
         stopped = ""
         try:
             await run.finish()
+            if core.TENANT in usable and not options.tenants and not options.modules:
+                await migrate_slots(cells.catalogue, usable[core.TENANT], batch=options.batch)
         except Stopped as error:
             stopped = str(error)
         async with cells.catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
