@@ -89,7 +89,8 @@ async def _make(catalogue: Work, slug: str, model: _Model, buckets: int) -> None
         version=files[-1].version,
         buckets=buckets,
     )
-    await catalogue.run_script(build(place.number, place.bucket, files) + model.script + LEAVE)
+    building = build(place.number, place.bucket, files, catalogue.capabilities)
+    await catalogue.run_script(building + model.script + LEAVE)
     await catalogue.execute(_LIKE, new=tenant_id, old=model.tenant.id)
 
 
