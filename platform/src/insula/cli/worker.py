@@ -1,6 +1,5 @@
 """``insula worker``: what happens in the background, for a service manager or a container."""
 
-import asyncio
 import sys
 
 import rich_click as click
@@ -14,8 +13,10 @@ def worker() -> None:
 
     SIGTERM drains: what is under way is finished or given back, then the process ends.
     """
+    import uvloop
+
     from insula import worker as working
     from insula.telemetry.logs import configure_logs
 
     configure_logs(sys.stdout)
-    asyncio.run(working.work(installation_settings(), lambda: print("ready", flush=True)))
+    uvloop.run(working.work(installation_settings(), lambda: print("ready", flush=True)))

@@ -10,6 +10,7 @@ A statement whose shape varies (a PATCH of some columns) is a function under ``f
 that returns a :class:`Statement`, so that each shape is compiled once.
 """
 
+from insula.db.recordset import recordset
 from insula.db.statement import Statement, StatementError, binds
 from insula.db.tables import CatalogueTable, SpoolTable, TenantTable
 from insula.db.work import Database, RowNotFound, Work
@@ -24,4 +25,5 @@ __all__ = [
     "TenantTable",
     "Work",
     "binds",
+    "recordset",
 ]

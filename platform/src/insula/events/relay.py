@@ -88,11 +88,11 @@ class Relay:
 
     async def step(self) -> bool:
         """Take what is there; whether there may be more."""
-        numbered = await self._number_events()
+        numbered, rest = await self._number_events()
         behind = await self._here().many(lanes.BEHIND, most=_LANES)
         await self._serve({*numbered, *behind})
         started = await self._start_due_jobs()
-        return len(numbered) == _LANES or len(behind) == _LANES or started == _BATCH
+        return rest or len(behind) == _LANES or started == _BATCH
 
     def _home(self) -> Work:
         return self._catalogue.work(HOME, CATALOGUE_PRELUDE, writes=False)
@@ -105,34 +105,39 @@ class Relay:
 
     # Events
 
-    async def _number_events(self) -> list[int]:
-        """Move events of every tenant that has some from the outbox to its log."""
-        moved = []
-        for role in await self._here().many(lanes.ROLES, most=_LANES):
+    async def _number_events(self) -> tuple[list[int], bool]:
+        """Move events of every tenant that has some from the outbox to its log. Whose they are, and
+        whether there may be more."""
+        moved, rest = [], False
+        roles = await self._here().many(lanes.ROLES, most=_LANES)
+        for role in roles:
             try:
                 async with self._transaction() as tx:
-                    if await self._number(tx, role):
-                        moved.append(number_of(role))
+                    count = await self._number(tx, role)
             except Exception as error:  # rows of one tenant must not hold up the others'
                 log.warning("events cannot be numbered", role=role, exc_info=error)
-        return moved
+                continue
+            if count:
+                moved.append(number_of(role))
+                rest |= count == _BATCH
+        return moved, rest or (len(roles) == _LANES and len(moved) > 0)
 
-    async def _number(self, tx: Work, role: str) -> bool:
-        """Number a tenant's events; whether there were any that are ours to number."""
+    async def _number(self, tx: Work, role: str) -> int:
+        """Number a tenant's events; how many there were that are ours to number."""
         try:
             number = number_of(role)
         except ValueError:  # a login that has lost its way: there is no tenant to tell
             await tx.execute(lanes.DROP, role=role)
-            return False
+            return 0
         await tx.execute(lanes.ADD_LANE, tenant=number)
         lane = await tx.find(lanes.LOCK_LANE, number=number)
         if lane is None:  # another relay is at it
-            return False
+            return 0
         # Read under the lane's lock, which a move takes before it changes a tenant's place.
         record = await self._home().find(BY_NUMBER, number=number)
         if record is None or not self._is_here(record):
             await self._pass_over(tx, number, record)
-            return False
+            return 0
         waiting = await tx.many(lanes.TAKE_EVENTS, role=role, most=_BATCH)
         rows = [
             _row(lane.last_seq + place, row)
@@ -140,7 +145,7 @@ class Relay:
         ]
         if rows:
             await self._append(tx, Tenant(record), lane, rows)
-        return len(rows) > 0
+        return len(rows)
 
     def _is_here(self, record: TenantRecord) -> bool:
         """Whether a tenant's events are this relay's. While it moves they wait."""

@@ -105,8 +105,8 @@ class Drain:
             return
         now = self._clock()
         async with self._transaction() as tx:
-            await tx.execute_many(sending.LOG, [_log(each) for each in done])
-            await tx.execute_many(sending.SETTLE, [self._settled(each) for each in done])
+            await tx.execute(sending.LOG, rows=[_log(each) for each in done])
+            await tx.execute(sending.SETTLE, rows=[self._settled(each) for each in done], now=now)
             await self._judge(tx, done)
             if random.random() < _PRUNE_SHARE:  # noqa: S311 - housekeeping
                 await tx.execute(sending.PRUNE, id=self.endpoint.id, before=now - _KEEP)
@@ -148,7 +148,6 @@ class Drain:
             "tried": tried,
             "again": again,
             "code": attempted.status,
-            "now": now,
         }
 
 

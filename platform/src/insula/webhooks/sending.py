@@ -10,8 +10,8 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Integer,
-    String,
     Text,
+    Uuid,
     and_,
     bindparam,
     case,
@@ -24,10 +24,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import aliased
 
-from insula.db import Statement, binds
+from insula.db import Statement, recordset
 from insula.webhooks.tables import AttemptRow, DeliveryRow, WebhookQueueRow, WebhookRow
 
 _TIME = DateTime(timezone=True)
@@ -181,24 +181,40 @@ NEXT_AT = Statement(
 
 # What came of it
 
+_attempted = recordset(
+    "attempted",
+    delivery_id=Uuid,
+    number=Integer,
+    started_at=_TIME,
+    duration_ms=Integer,
+    request_headers=JSONB,
+    response_status=Integer,
+    response_headers=JSONB,
+    response_body=Text,
+    error=Text,
+)
 LOG = Statement(
-    insert(AttemptRow).values(
-        **binds(
-            "delivery_id", "number", "started_at", "duration_ms", "request_headers",
-            "response_status", "response_headers", "response_body", "error",
-        )
-    )
-)  # fmt: skip
+    insert(AttemptRow).from_select(list(_attempted.c.keys()), select(*_attempted.c)).inline()
+)
+_settled = recordset(
+    "settled",
+    delivery=Uuid,
+    outcome=Text,
+    number=Integer,
+    tried=Integer,
+    again=_TIME,
+    code=Integer,
+)
 SETTLE = Statement(
     update(DeliveryRow)
-    .where(DeliveryRow.id == bindparam("delivery"), DeliveryRow.status == "waiting")
+    .where(DeliveryRow.id == _settled.c.delivery, DeliveryRow.status == "waiting")
     .values(
-        status=bindparam("outcome", type_=String),
-        attempts=bindparam("number", type_=Integer),
-        tries=bindparam("tried", type_=Integer),
-        next_at=bindparam("again", type_=_TIME),
-        response_status=bindparam("code", type_=Integer),
-        finished_at=case((bindparam("outcome", type_=String) == "waiting", null()), else_=_now),
+        status=_settled.c.outcome,
+        attempts=_settled.c.number,
+        tries=_settled.c.tried,
+        next_at=_settled.c.again,
+        response_status=_settled.c.code,
+        finished_at=case((_settled.c.outcome == "waiting", null()), else_=_now),
     )
 )
 SUCCEEDED = Statement(
