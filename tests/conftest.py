@@ -11,4 +11,6 @@ pytest_plugins = [
     "fixtures.live",
     "fixtures.node",
     "fixtures.s3",
+    "fixtures.any_database",
+    "fixtures.backing_up",
 ]
