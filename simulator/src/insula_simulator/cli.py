@@ -1,4 +1,4 @@
-"""The command ``insula-cdn``. Exit codes: 0 done, 1 the trace cannot be read, 2 wrong usage."""
+"""The command ``insula-cdn``. Exit codes: 0 done, 2 wrong usage or a file that cannot be read."""
 
 import json
 from dataclasses import asdict
@@ -7,10 +7,11 @@ from typing import NoReturn
 
 import rich_click as click
 
-from insula_simulator.cache import POLICIES
-from insula_simulator.progress import reading_progress
-from insula_simulator.replay import Outcome, replay
-from insula_simulator.trace import READERS, TraceError
+from insula_simulator.cache import Cache
+from insula_simulator.policies import POLICIES, CacheTooSmall
+from insula_simulator.progress import compiling, reading_progress
+from insula_simulator.replay import Outcome, is_compiled, replay, warm_up
+from insula_simulator.traces import READERS, TraceError, read_trace
 
 
 @click.group()
@@ -33,7 +34,7 @@ def main() -> None:
 @click.option(
     "--size",
     required=True,
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=1 << 60),
     help="Capacity in bytes; in objects with --ignore-size.",
 )
 @click.option("--ignore-size", is_flag=True, help="Every object counts 1.")
@@ -55,11 +56,15 @@ def cache(
 ) -> None:
     """Replay a trace through one cache and count the hits."""
     try:
+        chosen = Cache(policy, size)
+        shown = False if is_compiled(policy) else progress
+        with compiling(f"compiling {policy}, once", wanted=shown):
+            warm_up(policy)
         with trace.open("rb") as file, reading_progress(file, wanted=progress) as report:
-            requests = READERS[format_](file)
-            outcome = replay(
-                requests, POLICIES[policy](size), ignore_size=ignore_size, on_batch=report
-            )
+            requests = read_trace(file, format_)
+            outcome = replay(requests, chosen, ignore_size=ignore_size, on_chunk=report)
+    except CacheTooSmall as error:
+        raise click.BadParameter(str(error), param_hint="--size") from error
     except TraceError as error:
         _fail(f"{trace}: {error}")
     except OSError as error:
@@ -70,7 +75,7 @@ def cache(
 def _fail(message: str) -> NoReturn:
     """End with one plain line: a script can search it, a box would break it."""
     click.echo(f"Error: {message}", err=True)
-    raise SystemExit(1)
+    raise SystemExit(2)
 
 
 def _as_text(outcome: Outcome) -> str:

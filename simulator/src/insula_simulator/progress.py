@@ -1,7 +1,8 @@
-"""How far a trace is read, shown on a terminal."""
+"""How far a run is, shown on a terminal."""
 
 import os
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,24 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 PATIENCE = 1.0
 """Seconds that a run stays silent, unless progress was asked for."""
+
+
+@contextmanager
+def compiling(what: str, *, wanted: bool | None) -> Iterator[None]:
+    """Say what is being compiled, once that takes longer than a blink."""
+    console = Console(stderr=True)
+    if wanted is False or (wanted is None and not console.is_terminal):
+        yield
+        return
+    status = console.status(f"{what} …")
+    later = threading.Timer(0.0 if wanted else PATIENCE, status.start)
+    later.start()
+    try:
+        yield
+    finally:
+        later.cancel()
+        later.join()
+        status.stop()
 
 
 @contextmanager

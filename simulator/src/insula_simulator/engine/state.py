@@ -1,0 +1,101 @@
+"""The memory of one cache. Rows of ``nodes`` are objects, resident or remembered (ghosts); a row
+is one cache line of 64 bytes. ``regs`` holds counters and the heads of lists.
+
+Nothing here depends on how many different objects a trace has, only on how many a cache knows.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from insula_simulator.engine.compiled import compiled
+
+Ints = npt.NDArray[np.int64]
+
+# Columns of a node. PREV is towards the head of a list (newest), NEXT towards its tail.
+KEY, SIZE, PREV, NEXT, A, B, C, D = range(8)
+COLUMNS = 8
+
+# Registers every policy has.
+CAPACITY, USED, FREE, TOP, LIVE, HAND, NOW = range(7)
+FIRST_OWN = 8
+"""Registers 8 to 15 are a policy's own limits and flags."""
+LISTS = 16
+"""From here on lists, four registers each: head, tail, bytes, objects."""
+REGISTERS = 48
+
+NONE = -1
+REFUSED = -1
+"""What a policy answers for a miss that it does not store. A hit is answered by the object's slot,
+a stored miss by ``-2 - slot``."""
+
+
+class State(NamedTuple):
+    """One cache. ``scores`` (floats), ``heap`` (slots) and ``sketch`` (counters) are of length one
+    where a policy has no use for them."""
+
+    nodes: npt.NDArray[np.int64]
+    table: npt.NDArray[np.int64]
+    regs: npt.NDArray[np.int64]
+    floats: npt.NDArray[np.float64]
+    scores: npt.NDArray[np.float64]
+    heap: npt.NDArray[np.int64]
+    sketch: npt.NDArray[np.uint32]
+
+
+def empty_state(capacity: int, *, scored: bool, heaped: bool, counters: int) -> State:
+    """Memory for a cache of ``capacity`` bytes that knows nothing yet."""
+    rows, places = 1024, 4096
+    regs = np.zeros(REGISTERS, np.int64)
+    regs[CAPACITY] = capacity
+    regs[FREE] = regs[HAND] = NONE
+    for base in range(LISTS, REGISTERS, 4):
+        regs[base] = regs[base + 1] = NONE
+    return State(
+        nodes=np.zeros((rows, COLUMNS), np.int64),
+        table=np.zeros(places, np.int64),
+        regs=regs,
+        floats=np.zeros(4, np.float64),
+        scores=np.zeros(rows if scored else 1, np.float64),
+        heap=np.zeros(rows + 1 if heaped else 1, np.int64),
+        sketch=np.zeros(max(1, counters), np.uint32),
+    )
+
+
+def with_room(state: State, more: int) -> State:
+    """The same cache with room for ``more`` further objects; arrays double when they must grow."""
+    rows, needed = len(state.nodes), int(state.regs[TOP]) + more
+    if needed > rows:
+        grown = max(needed, 2 * rows)
+        state = state._replace(
+            nodes=_longer(state.nodes, grown),
+            scores=_longer(state.scores, grown) if len(state.scores) > 1 else state.scores,
+            heap=_longer(state.heap, grown + 1) if len(state.heap) > 1 else state.heap,
+        )
+    places = len(state.table)
+    while 2 * (int(state.regs[LIVE]) + more) > places:
+        places *= 2
+    if places > len(state.table):
+        table = np.zeros(places, np.int64)
+        _rehash(state.table, table)
+        state = state._replace(table=table)
+    return state
+
+
+def _longer(array: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
+    longer = np.zeros((length, *array.shape[1:]), array.dtype)
+    longer[: len(array)] = array
+    return longer
+
+
+@compiled
+def _rehash(old: Ints, new: Ints) -> None:
+    mask = new.size - 1
+    for i in range(old.size):
+        entry = old[i]
+        if entry != 0:
+            place = (entry >> 32) & mask
+            while new[place] != 0:
+                place = (place + 1) & mask
+            new[place] = entry

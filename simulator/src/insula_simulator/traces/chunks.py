@@ -1,0 +1,62 @@
+"""Requests as arrays, a chunk at a time: what every reader yields and every cache takes."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+CHUNK = 1 << 16
+"""Requests of a chunk."""
+LAST_NUMBER = 2**64
+
+
+class TraceError(Exception):
+    """The trace cannot be read; the message names the line or the record."""
+
+
+class Chunk(NamedTuple):
+    """Requests in order of time. A key is 64 bits; sizes are bytes, times seconds; ``following``
+    is when the object is asked for next, where the trace says so."""
+
+    keys: Ints
+    sizes: Ints
+    times: Floats
+    following: Ints | None = None
+
+
+Request = tuple[str, int, float]
+"""An id as text, a size in bytes, a time in seconds."""
+
+
+def key_of(text: str) -> int:
+    """The key of an id: a plain number is itself, other text 64 bits of its BLAKE2 hash."""
+    if text.isascii() and text.isdigit() and (text[0] != "0" or text == "0") and len(text) <= 20:
+        number = int(text)
+        if number < LAST_NUMBER:
+            return number
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def in_chunks(requests: Iterable[Request]) -> Iterator[Chunk]:
+    """Gather single requests. Those of size 0 are left out: they cannot occupy a cache."""
+    source = iter(requests)
+    while batch := list(islice(source, CHUNK)):
+        keys = np.array([key_of(text) for text, _, _ in batch], np.uint64).view(np.int64)
+        sizes = np.array([size for _, size, _ in batch], np.int64)
+        times = np.array([time for _, _, time in batch], np.float64)
+        yield occupied(Chunk(keys, sizes, times))
+
+
+def occupied(chunk: Chunk) -> Chunk:
+    """Without the requests of size 0, as libCacheSim's readers do."""
+    kept = chunk.sizes > 0
+    if kept.all():
+        return chunk
+    following = None if chunk.following is None else chunk.following[kept]
+    return Chunk(chunk.keys[kept], chunk.sizes[kept], chunk.times[kept], following)

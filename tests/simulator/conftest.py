@@ -1,0 +1,20 @@
+"""Kernels are compiled once for all test workers, before any test of this folder."""
+
+import fcntl
+from pathlib import Path
+
+import pytest
+from insula_simulator.engine.compiled import kernel_folder
+from insula_simulator.policies import POLICIES
+from insula_simulator.replay import warm_up
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_kernels() -> None:
+    """The second worker waits for the first, and then loads what that one compiled."""
+    lock_file = Path(kernel_folder()) / "lock"
+    lock_file.parent.mkdir(parents=True, exist_ok=True)
+    with lock_file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for policy in POLICIES:
+            warm_up(policy)
