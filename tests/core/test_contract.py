@@ -8,7 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fixtures.installation import SignUp, TestTenant
+from fixtures.installation import Installation, SignUp, TestTenant
+from insula.keys import operator_token
 from insula.module import discover
 
 CHECKS = (
@@ -91,6 +92,14 @@ def test_neither_do_those_that_end_something(
 ) -> None:
     token = tenant.owner.tokens["access_token"]
     result = _schemathesis(schema, tenant, "--include-operation-id", operation, token=token)
+    assert result.returncode == 0, result.stdout[-6000:]
+
+
+def test_neither_do_the_operators(
+    tenant: TestTenant, schema: str, installation: Installation
+) -> None:
+    token = operator_token(installation.settings.secret_key)
+    result = _schemathesis(schema, tenant, "--include-tag", "Operator", token=token)
     assert result.returncode == 0, result.stdout[-6000:]
 
 

@@ -49,21 +49,21 @@ async def claim_domain(
     return Response(domain, headers={"Location": f"/api/v1/domains/{domain.name}"})
 
 
-@get("/{domain:str}", right="settings:read")
-async def get_domain(domain: str, tenant: Tenant, catalogue: Database) -> Domain:
+@get("/{name:str}", right="settings:read")
+async def get_domain(name: str, tenant: Tenant, catalogue: Database) -> Domain:
     """One of them."""
     reading = catalogue.work(0, CATALOGUE_PRELUDE, writes=False)
-    return domains.view(await domains.get(reading, tenant, domain))
+    return domains.view(await domains.get(reading, tenant, name))
 
 
 @post(
-    "/{domain:str}/verify",
+    "/{name:str}/verify",
     right="settings:write",
     status_code=200,
     problems=(DomainUnproved, DomainTaken, DomainUnreachable),
 )
 async def verify_domain(
-    domain: str,
+    name: str,
     tenant: Tenant,
     catalogue: Database,
     redis: RedisLine,
@@ -72,7 +72,7 @@ async def verify_domain(
     """Look the record up. If it is there, requests for the host are the tenant's within seconds,
     and a gateway may have a certificate for it (`GET /api/v1/domains/ask`)."""
     reading = catalogue.work(0, CATALOGUE_PRELUDE, writes=False)
-    claimed = await domains.get(reading, tenant, domain)
+    claimed = await domains.get(reading, tenant, name)
     rival = await domains.find_rival(reading, tenant, claimed.name)
     await domains.prove(name_servers, claimed, rival)
     async with catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
@@ -84,13 +84,11 @@ async def verify_domain(
     return proved
 
 
-@delete("/{domain:str}", right="settings:write")
-async def give_domain_up(
-    domain: str, tenant: Tenant, catalogue: Database, redis: RedisLine
-) -> None:
+@delete("/{name:str}", right="settings:write")
+async def give_domain_up(name: str, tenant: Tenant, catalogue: Database, redis: RedisLine) -> None:
     """Give a host name up: requests for it are nobody's from then on."""
     async with catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
-        epoch = await domains.give_up(tx, tenant, domain)
+        epoch = await domains.give_up(tx, tenant, name)
     await publish_epoch(redis, tenant, epoch)
 
 
