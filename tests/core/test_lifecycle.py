@@ -80,6 +80,23 @@ def test_what_is_not_there_is_not_found(operator: httpx.Client) -> None:
     assert operator.post(f"{nobody}/resume").status_code == 404
 
 
+def test_the_operator_sees_how_far_migrations_have_come(
+    operator: httpx.Client, sign_up: SignUp
+) -> None:
+    tenant = sign_up("notes")
+    state = operator.get(f"/api/v1/tenants/{tenant.slug}/migrations").json()
+    assert (state["tenant"], state["state"]) == (tenant.slug, "current")
+    assert {module["module"] for module in state["modules"]} == {"core", "notes"}
+    fleet = operator.get("/api/v1/tenants/migrations").json()
+    assert fleet["tenants"] == []
+    assert fleet["catalogue"]["behind"] == 0
+    assert {module["module"] for module in fleet["modules"]} >= {"core", "notes", "blog"}
+    everybody = operator.get("/api/v1/tenants/migrations", params={"which": "all"}).json()
+    assert tenant.slug in {each["tenant"] for each in everybody["tenants"]}
+    assert operator.get("/api/v1/tenants/migrations?which=none").status_code == 400
+    assert operator.get(f"/api/v1/tenants/{_new_slug()}/migrations").status_code == 404
+
+
 # Suspending
 
 

@@ -61,6 +61,7 @@ from insula.search.routes import ROUTER as SEARCH
 from insula.settings import Settings
 from insula.tenancy.dns import NameServers
 from insula.tenancy.domain_routes import ROUTER as DOMAINS
+from insula.tenancy.fleet_routes import ROUTER as FLEET
 from insula.tenancy.operator_routes import ROUTER as OPERATOR
 from insula.tenancy.routes import ROUTER as TENANCY
 from insula.webhooks.events import ENDPOINT_DISABLED
@@ -179,6 +180,7 @@ def _litestar(
         IDENTITY,
         TENANCY,
         OPERATOR,
+        FLEET,
         DOMAINS,
         REALTIME,
         EVENTS,

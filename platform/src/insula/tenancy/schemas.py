@@ -45,6 +45,7 @@ RESERVED_SLUGS = frozenset(
         "login",
         "mail",
         "metrics",
+        "migrations",
         "ns",
         "oauth",
         "operator",
