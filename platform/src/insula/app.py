@@ -49,6 +49,8 @@ from insula.jobs.routes import ROUTER as JOBS
 from insula.mail.captured import CapturedMail, captured_in
 from insula.mail.page import dev_mail
 from insula.module import Module, discover
+from insula.portability.receipts import Receipts
+from insula.portability.routes import ROUTER as PORTABILITY
 from insula.realtime import socket as live_socket
 from insula.realtime.core_channels import CORE_CHANNELS
 from insula.realtime.directory import Channels
@@ -127,6 +129,7 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         "throttle": LoginThrottle(redis, settings.login_limit),
         "search_box": SearchBox(modules),
         "name_servers": NameServers(settings),
+        "receipts": Receipts(settings.secret_key),
     }
     services["graph"] = GraphService(modules, services, rights)
 
@@ -189,6 +192,7 @@ def _litestar(
         WEBHOOKS,
         GRAPHQL,
         JOBS,
+        PORTABILITY,
         *(router for module in modules.values() for router in module.routers),
         *_development(services["settings"]),
         documentation(tags, rights.scopes.values()),

@@ -55,6 +55,7 @@ class Foundation:
             "files": self.files,
             "previews": Previews(settings, self.files.blobs),
             "links": Links(settings.secret_key),
+            "cells": self.cells,
         }
 
     async def open(self) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import Enum, Table
 
 from insula.access import PUBLIC, ROLES, SIGNED_IN, Scope
 from insula.db import TenantTable, Work
+from insula.db.marks import unmarked
 from insula.events import EventType, Listener
 from insula.events.types import NAME as EVENT_NAME
 from insula.graphql.types import Graph
@@ -50,6 +51,9 @@ RESERVED = frozenset(
         "attachments",
         "mail",
         "graphql",
+        "exports",
+        "imports",
+        "erasures",
     ]
 )
 
@@ -200,6 +204,11 @@ def _check_tables(module: Module) -> Iterable[str]:
         for column in table.columns:
             if isinstance(column.type, Enum) and column.type.native_enum:
                 yield f"{table.name}.{column.name} is an ENUM: use text and a CHECK constraint"
+        for name in unmarked(table):
+            yield (
+                f"{table.name}.{name} seems to be about a person: say what becomes of it when they "
+                "are erased, with a mark of insula.db.marks"
+            )
 
 
 def _check_routes(module: Module) -> Iterable[str]:

@@ -59,6 +59,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of one file."""
     files_quota: int = 10 << 30
     """Bytes that a tenant's files may take, unless the tenant has a quota of its own."""
+    import_limit: int = 32 << 30
+    """Bytes that an archive may unfold to which a tenant imports by itself."""
     upload_seconds: int = 86400
     """How long an unfinished upload can be taken up again after its last bytes."""
     trash_days: int = 30

@@ -24,6 +24,8 @@ from insula.jobs import Cron, Job
 from insula.jobs.runner import JobRunner
 from insula.mail.sending import SEND as SEND_MAIL
 from insula.module import RESERVED, discover
+from insula.portability.jobs import JOBS as PORTABILITY_JOBS
+from insula.portability.own import IMPORT
 from insula.realtime.consumer import LiveEvents
 from insula.settings import Settings
 from insula.tenancy import slots
@@ -36,7 +38,12 @@ from insula.webhooks.signing import Secrets
 
 log = structlog.get_logger("insula.worker")
 
-CORE_JOBS: tuple[Job[Any], ...] = (*FILE_JOBS, SEND_MAIL)
+CORE_JOBS: tuple[Job[Any], ...] = (
+    *FILE_JOBS,
+    SEND_MAIL,
+    *PORTABILITY_JOBS,
+    IMPORT,
+)
 """Jobs of the core services; modules bring theirs."""
 _CELLS_SECONDS = 5.0
 """How often it is looked for new cells."""

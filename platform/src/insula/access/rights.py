@@ -44,6 +44,10 @@ CORE_SCOPES: Final = (
     Scope("settings:write", "Change the tenant's settings"),
     Scope("events:read", "Read the log of what happened"),
     Scope("events:write", "Have consumers go through the log again"),
+    Scope("exports:read", "See and download exports of everybody's data", privileged=True),
+    Scope("exports:write", "Export everybody's data", privileged=True),
+    Scope("imports:write", "Fill an empty tenant from an archive", (), privileged=True),
+    Scope("users:erase", "Erase users, and see the receipts", privileged=True),
     Scope("jobs:read", "See all jobs of the tenant", ("admin",)),
     Scope("jobs:write", "Replay and cancel jobs", ("admin",)),
 )

@@ -17,6 +17,7 @@ from insula.i18n import say
 from insula.identity import tables as identity_tables
 from insula.jobs import tables as jobs_tables
 from insula.module import ENTRY_POINTS, Module, migration_names
+from insula.portability import tables as portability_tables
 from insula.search import tables as search_tables
 from insula.tenancy import core
 from insula.tenancy import tables as tenancy_tables
@@ -29,6 +30,7 @@ _CORE = (
     file_tables,
     identity_tables,
     jobs_tables,
+    portability_tables,
     search_tables,
     tenancy_tables,
     webhooks_tables,

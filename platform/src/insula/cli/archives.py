@@ -91,21 +91,28 @@ def _writer(out: IO[bytes]) -> Write:
 @click.command("import")
 @click.argument("file", type=click.Path(dir_okay=False, exists=True, allow_dash=True))
 @click.option("--slug", help="What the tenant is called here; else as it was called there.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=_ANY_SIZE,
+    show_default="none",
+    help="Refuse an archive that unfolds to more bytes.",
+)
 @json_option
-def import_(file: str, slug: str | None, as_json: bool) -> None:
+def import_(file: str, slug: str | None, limit: int, as_json: bool) -> None:
     """Make a tenant of an archive that `insula tenants export` has written (- is stdin).
 
     All of it or nothing. Nothing is sent to anybody: webhooks come in switched off, and jobs that
     waited do not come along.
     """
     with progress_bar() as report:
-        imported = asyncio.run(_import(file, slug, report))
+        imported = asyncio.run(_import(file, slug, limit, report))
     print_json(imported) if as_json else print_record(imported)
 
 
-async def _import(file: str, slug: str | None, report: Progress) -> Imported:
+async def _import(file: str, slug: str | None, limit: int, report: Progress) -> Imported:
     settings = installation_settings()
-    target = Target(settings, discover(), Blobs.open(settings), limit=_ANY_SIZE)
+    target = Target(settings, discover(), Blobs.open(settings), limit=limit)
     with _opened(file) as source:
         async with catalogue(settings) as work:
             return await import_tenant(work, target, _chunks(source), slug=slug, progress=report)

@@ -9,6 +9,7 @@ from insula.embedded import FolderBusy, ServerFailed
 from insula.http.problem import Problem
 from insula.keys import WeakSecret
 from insula.module import ModuleRejected
+from insula.portability.errors import ArchiveRefused
 from insula.serving import PortTaken
 from insula.settings import SettingsError
 from insula.tenancy.cells import CellRefused
@@ -23,6 +24,7 @@ _PLAIN = (
     FolderBusy,
     ServerFailed,
     PortTaken,
+    ArchiveRefused,
 )
 
 

@@ -7,12 +7,14 @@ with ``|``::
     author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), info=person("content"))
     bio: Mapped[str | None] = mapped_column(info=personal(of="author_id"))
 
-``tests/architecture`` asks for one on each column that speaks of a person.
+A module whose columns speak of a person without one of these marks does not load.
 """
 
+import re
 from typing import Any, Literal
 
 import msgspec
+from sqlalchemy import Table
 
 Mark = dict[str, Any]
 
@@ -32,6 +34,14 @@ class Personal(msgspec.Struct, frozen=True):
     of: str
     blank: str
     """SQL that takes its place."""
+
+
+class Written(msgspec.Struct, frozen=True):
+    """Something that the user in the column ``of`` has written, in a row that must not go with it:
+    others have answered it."""
+
+    of: str
+    blank: str
 
 
 class Stays(msgspec.Struct, frozen=True):
@@ -61,5 +71,38 @@ def personal(*, of: str, blank: str = "NULL") -> Mark:
     return {"personal": Personal(of, blank)}
 
 
+def written(*, of: str, blank: str) -> Mark:
+    """A column that is blanked instead of its row being deleted, where ``of`` is ``content``."""
+    return {"written": Written(of, blank)}
+
+
 IMPERSONAL: Mark = {"impersonal": True}
 """Of a column that is named as if it spoke of a person and does not."""
+
+_ABOUT_PEOPLE = re.compile(
+    r"(user|author|owner|actor|editor|follower|assignee|member|person|customer|sender)_ids?"
+    r"|.*_by|.*e_?mail.*|address|user_agent|phone.*"
+)
+_MARKS = frozenset({"person", "personal", "written", "impersonal"})
+
+
+def unmarked(table: Table) -> list[str]:
+    """The columns that refer to a user, or are named as if they spoke of one, and have no mark."""
+    return [
+        column.name
+        for column in table.columns
+        if not _MARKS & set(column.info)
+        and (
+            _ABOUT_PEOPLE.fullmatch(column.name)
+            or any(_leads_to_user(key.target_fullname, table) for key in column.foreign_keys)
+        )
+    ]
+
+
+def _leads_to_user(target: str, table: Table) -> bool:
+    """Also by way of a table whose key is a user's id."""
+    if target == "users.id":
+        return True
+    name, _, column = target.partition(".")
+    other = table.metadata.tables.get(name)
+    return other is not None and other is not table and "person" in other.columns[column].info

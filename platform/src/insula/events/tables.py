@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insula.db import SpoolTable, TenantTable
-from insula.db.marks import stays
+from insula.db.marks import person, stays
 
 
 class EventRow(TenantTable):
@@ -22,7 +22,7 @@ class EventRow(TenantTable):
     type: Mapped[str]
     subject: Mapped[str] = mapped_column(index=True)
     time: Mapped[datetime] = mapped_column(index=True)
-    actor_id: Mapped[UUID | None]
+    actor_id: Mapped[UUID | None] = mapped_column(info=person("keep"))
     """No foreign key: what somebody did stays when they are gone."""
     data: Mapped[dict[str, Any]]
     traceparent: Mapped[str]

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBina
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insula.db import TenantTable
-from insula.db.marks import carried_where, stays
+from insula.db.marks import carried_where, person, stays
 
 
 class FileRow(TenantTable):
@@ -27,7 +27,7 @@ class FileRow(TenantTable):
     # "metadata" is a word that SQLAlchemy keeps for itself
     details: Mapped[dict[str, Any]] = mapped_column("metadata", server_default="{}")
     version: Mapped[int] = mapped_column(server_default="1")
-    created_by: Mapped[UUID | None]
+    created_by: Mapped[UUID | None] = mapped_column(info=person("content"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
     deleted_at: Mapped[datetime | None] = mapped_column(index=True)
@@ -48,7 +48,7 @@ class UploadRow(TenantTable):
     received: Mapped[int] = mapped_column(BigInteger, server_default="0")
     writer: Mapped[UUID | None]  # the request that writes; the next one puts it out of work
     details: Mapped[dict[str, Any]] = mapped_column("metadata", server_default="{}")
-    created_by: Mapped[UUID | None]
+    created_by: Mapped[UUID | None] = mapped_column(info=person("clear"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
     expires_at: Mapped[datetime] = mapped_column(index=True)
 

@@ -94,7 +94,7 @@ async def change(
     if by_role != "owner" and "owner" in (user.role, changes.get("role")):
         raise OutranksYou
     if user.role == "owner" and ("role" in changes or changes.get("status") == "disabled"):
-        await _check_other_owner(tx, user_id)
+        await check_other_owner(tx, user_id)
     if not _is_counted(user) and _is_counted(msgspec.structs.replace(user, **changes)):
         await _check_room(tx, limit)
     changed = await tx.one(queries.update_user(tuple(sorted(changes))), user_id=user_id, **changes)
@@ -122,7 +122,7 @@ async def change_own(tx: Work, user_id: UUID, update: MeUpdate) -> None:
         await tx.one(queries.update_user(tuple(sorted(changes))), user_id=user_id, **changes)
 
 
-async def _check_other_owner(tx: Work, user_id: UUID) -> None:
+async def check_other_owner(tx: Work, user_id: UUID) -> None:
     """Locks every owner, so that two owners cannot demote each other at the same moment."""
     owners = await tx.many(queries.LOCK_OWNERS)
     if not any(owner != user_id for owner in owners):

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insula.db import SpoolTable, TenantTable
-from insula.db.marks import stays
+from insula.db.marks import person, stays
 
 WAITING = text("key IS NOT NULL AND status = 'queued'")
 """Where a key is unique: a job that runs already doesn't stop the next one of its key."""
@@ -46,7 +46,7 @@ class JobRow(TenantTable):
     due_at: Mapped[datetime]
     traceparent: Mapped[str] = mapped_column(server_default="")
     # No foreign key: whoever started a job may be deleted before it is pruned.
-    actor_id: Mapped[UUID | None]
+    actor_id: Mapped[UUID | None] = mapped_column(info=person("clear"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None] = mapped_column(index=True)

@@ -10,6 +10,8 @@ import msgspec
 
 from insula.db import TenantTable
 from insula.db.marks import Stays
+from insula.portability.core_tables import CORE_TABLES
+from insula.portability.errors import ArchiveRefused
 from insula.tenancy import core
 
 
@@ -77,10 +79,12 @@ _REFERENCES = """
 
 
 async def read_anatomy(
-    connection: asyncpg.Connection, modules: Iterable[str]
+    connection: asyncpg.Connection,
+    modules: Iterable[str],
+    also: frozenset[str] = frozenset(),
 ) -> tuple[TableAnatomy, ...]:
-    """The carried tables of the schema that comes first on the search path, each after those that
-    it refers to. ``modules`` are those that the tenant has tables of."""
+    """The carried tables of the schema that comes first on the search path, and those of ``also``,
+    each after those that it refers to. ``modules`` are those that the tenant has tables of."""
     rows: dict[str, list[_Row]] = {}
     for record in await connection.fetch(_COLUMNS):
         rows.setdefault(record[0], []).append(_Row(*record))
@@ -91,9 +95,25 @@ async def read_anatomy(
     tables = {
         name: _table(name, columns, tuple(references.get(name, ())), owners)
         for name, columns in rows.items()
-        if not _table_stays(name)
+        if name in also or not _table_stays(name)
     }
+    _check_known(tables.values())
     return tuple(tables[name] for name in _in_order(tables))
+
+
+def _check_known(tables: Iterable[TableAnatomy]) -> None:
+    """Of a table that no class speaks of, nobody knows whether it may leave the installation.
+
+    Raises:
+        ArchiveRefused: there is one in the core.
+    """
+    assert CORE_TABLES  # imported: their classes are in the metadata
+    for table in tables:
+        if table.module == core.TENANT and table.name not in TenantTable.metadata.tables:
+            raise ArchiveRefused(
+                f"The table {table.name} is not known to this release of Insula: use the one that "
+                "has made it."
+            )
 
 
 def _table(

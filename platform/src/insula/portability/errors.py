@@ -3,11 +3,9 @@
 from insula.http.problem import Problem
 
 
-class ArchiveRefused(Problem):
-    """The archive is damaged, is not one of Insula's, or does not fit this installation; the detail
+class ArchiveRefused(Exception):
+    """The archive is damaged, is none of Insula's, or does not fit this installation; the message
     says what to do. Nothing of it was imported."""
-
-    status, slug, title = 422, "archive-refused", "This archive cannot be imported"
 
 
 class TenantNotEmpty(Problem):
@@ -28,9 +26,3 @@ class ExportNotReady(Problem):
     export says which."""
 
     status, slug, title = 409, "export-not-ready", "There is no archive to download"
-
-
-class AlreadyErased(Problem):
-    """This user has been erased before, with the opposite choice about what they wrote."""
-
-    status, slug, title = 409, "already-erased", "This user has been erased"

@@ -20,7 +20,15 @@ from insula.webhooks.signing import Secrets
 
 _MEMORY, _TIME, _LANES = 64 * 1024, 4, 4
 """What verifying a password may cost: kibibytes, passes and lanes of argon2."""
-_USAGE = "UPDATE file_usage SET bytes = (SELECT coalesce(sum(size), 0) FROM files)"
+# Files, those on their way in and those on their way out.
+_USAGE = """
+    UPDATE file_usage SET bytes = (
+        SELECT coalesce(sum(size), 0) FROM (
+            SELECT size FROM files UNION ALL SELECT size FROM uploads
+            UNION ALL SELECT size FROM file_removals
+        ) AS kept
+    );
+"""
 
 
 async def finish(
@@ -32,11 +40,16 @@ async def finish(
     modules: Mapping[str, Module],
 ) -> int:
     """Migrate to the latest versions, set what the tenant had set, and give its webhooks secrets of
-    this installation. Returns the tenant's new epoch."""
+    this installation. Returns the tenant's new epoch.
+
+    Raises:
+        ArchiveRefused: nobody could use what came in.
+    """
     await provisioning.apply(catalogue, tenant.number, standings[core.TENANT].files)
     await _switch_modules(catalogue, tenant, standings, dict(modules))
     connection = await catalogue.bare()
     await connection.execute(enter(tenant.number) + _USAGE)
+    await _check_users(connection)
     await _seal_secrets(connection, Secrets(settings.secret_key))
     await connection.execute(LEAVE)
     wanted = manifest.tenant
@@ -68,7 +81,7 @@ async def _seal_secrets(connection: asyncpg.Connection, secrets: Secrets) -> Non
         await connection.execute("UPDATE webhooks SET secret = $2 WHERE id = $1", record[0], sealed)
 
 
-async def check_users(connection: asyncpg.Connection) -> None:
+async def _check_users(connection: asyncpg.Connection) -> None:
     """
     Raises:
         ArchiveRefused: nobody could sign in as an owner, or a password would cost too much to be

@@ -6,6 +6,7 @@ tenant; bytes that it had stored already are swept away at night.
 """
 
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import msgspec
 
@@ -16,11 +17,11 @@ from insula.portability import versions
 from insula.portability.anatomy import read_anatomy
 from insula.portability.errors import ArchiveRefused
 from insula.portability.exporting import Progress
-from insula.portability.finishing import check_users, finish
+from insula.portability.finishing import finish
 from insula.portability.loading import Loader, empty
 from insula.portability.manifest import Manifest, read_manifest
 from insula.portability.naming import MANIFEST, PLAIN_VALUES
-from insula.portability.storing import FileLoader
+from insula.portability.storing import FileLoader, Store
 from insula.portability.unpacking import Reader
 from insula.portability.versions import Standing
 from insula.settings import Settings
@@ -41,6 +42,18 @@ class Target(msgspec.Struct, frozen=True):
     blobs: Blobs
     limit: int
     """Bytes that an archive may unfold to."""
+
+
+class Filling(msgspec.Struct):
+    """How a tenant's tables are filled."""
+
+    progress: Progress
+    kept: frozenset[str] = frozenset()
+    """Tables whose rows stay beside those of the archive."""
+    quota: int | None = None
+    """Bytes that files may take, where the tenant has no quota of its own; None: any."""
+    stored: list[UUID] = []
+    """Is given the id of each file before its bytes are stored."""
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -83,7 +96,7 @@ async def import_tenant(
     try:
         await _rebuild_core(catalogue, tenant, standings[core.TENANT])
         await build_modules(catalogue, tenant, standings)
-        files = await fill(catalogue, target, tenant, manifest, reader, progress)
+        files = await fill(catalogue, target, tenant, manifest, reader, Filling(progress))
         await finish(catalogue, target.settings, tenant, manifest, standings, target.modules)
     except BaseException:
         # Before the transaction ends: afterwards the number may be another tenant's.
@@ -131,7 +144,7 @@ async def fill(
     tenant: Tenant,
     manifest: Manifest,
     reader: Reader,
-    progress: Progress,
+    how: Filling,
 ) -> FileLoader:
     """Load rows and files.
 
@@ -141,11 +154,14 @@ async def fill(
     connection = await catalogue.bare()
     await connection.execute(enter(tenant.number) + PLAIN_VALUES)
     tables = await read_anatomy(connection, [line.name for line in manifest.modules])
-    await empty(connection, tables)
-    loader = Loader(connection, tables, manifest, progress)
-    files = FileLoader(connection, target.blobs, tenant.number, manifest.file_bytes, progress)
-    await files.load(reader, await loader.load(reader))
-    await check_users(connection)
+    await empty(connection, [table for table in tables if table.name not in how.kept])
+    loader = Loader(connection, tables, manifest, how.progress)
+    store = Store(target.blobs, tenant.number, how.stored)
+    files = FileLoader(connection, store, manifest.file_bytes, how.progress)
+    first = await loader.load(reader)
+    if how.quota is not None:
+        await files.check_quota(how.quota)
+    await files.load(reader, first)
     await connection.execute(LEAVE)
     return files
 

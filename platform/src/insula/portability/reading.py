@@ -25,6 +25,9 @@ _AS_IS = {"format": "csv", "delimiter": "\x02", "quote": "\x01"}
 Wanted = Callable[[TableAnatomy], str | None]
 """Which rows of a table: SQL over its columns; None: all that are carried."""
 
+NONE = "false"
+"""The table is left out."""
+
 
 class Snapshot:
     """One tenant under one transaction's snapshot (REPEATABLE READ, read only)."""
@@ -33,18 +36,18 @@ class Snapshot:
         self._connection = connection
         self.tenant = tenant
         self.tables: tuple[TableAnatomy, ...] = ()
+        self._where: dict[str, str] = {}
         self.modules: list[Component] = []
 
-    async def open(self, wanted: Wanted) -> None:
+    async def open(self, wanted: Wanted, also: frozenset[str]) -> None:
         await self._connection.execute(enter(self.tenant.number) + PLAIN_VALUES)
         self.modules = await self._read_modules()
         names = [module.name for module in self.modules]
-        self._where = {}
-        tables = await read_anatomy(self._connection, names)
+        tables = await read_anatomy(self._connection, names, also)
         for table in tables:
             conditions = [f"({c})" for c in (table.where, wanted(table)) if c is not None]
             self._where[table.name] = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        self.tables = tables
+        self.tables = tuple(table for table in tables if wanted(table) != NONE)
 
     async def describe(self) -> list[Table]:
         """The tables with the number of their rows."""
@@ -139,10 +142,14 @@ def _all(_: TableAnatomy) -> str | None:
 
 @asynccontextmanager
 async def snapshot(
-    settings: Settings, cells: Cells, tenant: Tenant, wanted: Wanted = _all
+    settings: Settings,
+    cells: Cells,
+    tenant: Tenant,
+    wanted: Wanted = _all,
+    also: frozenset[str] = frozenset(),
 ) -> AsyncIterator[Snapshot]:
     """A connection of its own: it lasts as long as the archive takes to be written, and holds back
-    nobody but VACUUM."""
+    nobody but VACUUM. ``also``: tables that stay, to be read all the same."""
     url = await cells.url(cell_of(tenant.bucket))
     connection = await asyncpg.connect(
         login_url(settings, PROVISIONER, url),
@@ -151,7 +158,7 @@ async def snapshot(
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             opened = Snapshot(connection, tenant)
-            await opened.open(wanted)
+            await opened.open(wanted, also)
             yield opened
     finally:
         connection.terminate()

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from insula.files.blobs import Blobs, key_of
 from insula.portability.errors import ArchiveRefused
@@ -15,6 +16,16 @@ from insula.portability.unpacking import Member, Reader
 _GONE = 64 << 20
 
 
+class Store(msgspec.Struct):
+    """Where bytes go."""
+
+    blobs: Blobs
+    number: int
+    """The tenant's."""
+    written: list[UUID]
+    """What has been begun."""
+
+
 class FileLoader:
     """Stores the bytes of the files whose rows are loaded, in the order of their ids, and holds
     them against size and SHA-256 in the row."""
@@ -22,18 +33,28 @@ class FileLoader:
     def __init__(
         self,
         connection: asyncpg.Connection,
-        blobs: Blobs,
-        number: int,
+        store: Store,
         total: int,
         progress: Progress,
     ) -> None:
         self._connection = connection
-        self._blobs = blobs
-        self._number = number
+        self._store = store
         self._total = total
         self.bytes = 0
         self._progress = progress
         self.stored = 0
+
+    async def check_quota(self, default: int) -> None:
+        """
+        Raises:
+            ArchiveRefused: the files are more than the tenant may keep.
+        """
+        size, quota = await self._connection.fetchrow(
+            "SELECT (SELECT coalesce(sum(size), 0) FROM files), quota FROM file_usage"
+        )
+        allowed = default if quota is None else quota
+        if size > allowed:
+            raise ArchiveRefused(f"Its files have {size} bytes, and {allowed} are allowed here.")
 
     async def load(self, reader: Reader, member: Member | None) -> None:
         """From ``member``, the first after the rows, to the archive's end.
@@ -47,7 +68,7 @@ class FileLoader:
             if file_id <= last:
                 raise ArchiveRefused(f"{member.name} comes twice, or not in the order of the ids.")
             last = file_id
-            await self._store(file_id, member)
+            await self._keep(file_id, member)
             member = await reader.next()
         if member is not None and member.name == GONE:
             await self._forget(await member.content(_GONE))
@@ -58,7 +79,7 @@ class FileLoader:
         if rows != self.stored:
             raise ArchiveRefused(f"The archive has {self.stored} files instead of {rows}.")
 
-    async def _store(self, file_id: UUID, member: Member) -> None:
+    async def _keep(self, file_id: UUID, member: Member) -> None:
         row = await self._connection.fetchrow(
             "SELECT blob, size, encode(sha256, 'hex') FROM files WHERE id = $1", file_id
         )
@@ -66,10 +87,12 @@ class FileLoader:
             raise ArchiveRefused(
                 f"{member.name} is not in the table files with {member.size} bytes."
             )
-        key = key_of(self._number, file_id, row[0])
-        await self._blobs.write(key, self._counted(member))
+        store = self._store
+        key = key_of(store.number, file_id, row[0])
+        store.written.append(file_id)
+        await store.blobs.write(key, self._counted(member))
         if member.digest() != row[2]:
-            await self._blobs.delete(key)
+            await store.blobs.delete(key)
             raise ArchiveRefused(f"{member.name} has other bytes than the table files says.")
         self.stored += 1
 

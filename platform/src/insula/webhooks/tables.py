@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insula.db import SpoolTable, TenantTable
-from insula.db.marks import stays
+from insula.db.marks import person, stays
 
 WAITING = text("status = 'waiting'")
 
@@ -43,7 +43,7 @@ class WebhookRow(TenantTable):
     failing_since: Mapped[datetime | None] = mapped_column(info=stays())
     failures: Mapped[int] = mapped_column(server_default="0", info=stays())
     """In a row."""
-    created_by: Mapped[UUID | None]
+    created_by: Mapped[UUID | None] = mapped_column(info=person("keep"))
     version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from insula.db import TenantTable
+from insula.db.marks import person, personal, written
 from insula.search import searchable
 from sqlalchemy import (
     BigInteger,
@@ -26,11 +27,11 @@ class BlogAuthor(TenantTable):
     __table_args__ = (Index("uq_blog_authors_username", text("lower(username)"), unique=True),)
 
     user_id: Mapped[UUID] = mapped_column(
-        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+        ForeignKey("users.id", ondelete="CASCADE"), info=person("keep"), primary_key=True
     )
-    username: Mapped[str]
-    bio: Mapped[str | None]
-    image: Mapped[str | None]
+    username: Mapped[str] = mapped_column(info=personal(of="user_id", blank="'erased-' || user_id"))
+    bio: Mapped[str | None] = mapped_column(info=personal(of="user_id"))
+    image: Mapped[str | None] = mapped_column(info=personal(of="user_id"))
     version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -46,7 +47,7 @@ class BlogArticle(TenantTable):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     author_id: Mapped[UUID] = mapped_column(
-        ForeignKey("blog_authors.user_id", ondelete="CASCADE"), index=True
+        ForeignKey("blog_authors.user_id", ondelete="CASCADE"), info=person("content"), index=True
     )
     slug: Mapped[str] = mapped_column(unique=True)
     title: Mapped[str]
@@ -94,7 +95,7 @@ class BlogRevision(TenantTable):
     )
     revision: Mapped[int] = mapped_column(primary_key=True)
     editor_id: Mapped[UUID | None] = mapped_column(
-        ForeignKey("users.id", ondelete="SET NULL"), index=True
+        ForeignKey("users.id", ondelete="SET NULL"), info=person("content"), index=True
     )
     title: Mapped[str]
     summary: Mapped[str]
@@ -122,12 +123,13 @@ class BlogComment(TenantTable):
     )
     depth: Mapped[int] = mapped_column(server_default="0")
     author_id: Mapped[UUID | None] = mapped_column(
-        ForeignKey("blog_authors.user_id", ondelete="CASCADE"), index=True
+        ForeignKey("blog_authors.user_id", ondelete="CASCADE"), info=person("content"), index=True
     )
     guest: Mapped[str | None]  # the name of somebody without an account, in an imported comment
-    body: Mapped[str]
-    html: Mapped[str]
-    status: Mapped[str]
+    # Others may have answered it: it is emptied and stays in its place.
+    body: Mapped[str] = mapped_column(info=written(of="author_id", blank="''"))
+    html: Mapped[str] = mapped_column(info=written(of="author_id", blank="''"))
+    status: Mapped[str] = mapped_column(info=written(of="author_id", blank="'deleted'"))
     source: Mapped[str | None] = mapped_column(unique=True)
     version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -141,7 +143,10 @@ class BlogFavourite(TenantTable):
         ForeignKey("blog_articles.id", ondelete="CASCADE"), primary_key=True
     )
     user_id: Mapped[UUID] = mapped_column(
-        ForeignKey("blog_authors.user_id", ondelete="CASCADE"), primary_key=True, index=True
+        ForeignKey("blog_authors.user_id", ondelete="CASCADE"),
+        info=person("delete"),
+        primary_key=True,
+        index=True,
     )
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -150,10 +155,15 @@ class BlogFollow(TenantTable):
     __tablename__ = "blog_follows"
 
     follower_id: Mapped[UUID] = mapped_column(
-        ForeignKey("blog_authors.user_id", ondelete="CASCADE"), primary_key=True
+        ForeignKey("blog_authors.user_id", ondelete="CASCADE"),
+        info=person("delete"),
+        primary_key=True,
     )
     author_id: Mapped[UUID] = mapped_column(
-        ForeignKey("blog_authors.user_id", ondelete="CASCADE"), primary_key=True, index=True
+        ForeignKey("blog_authors.user_id", ondelete="CASCADE"),
+        info=person("delete"),
+        primary_key=True,
+        index=True,
     )
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from insula.db import TenantTable
+from insula.db.marks import person, written
 from insula.search import searchable
 from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -18,7 +19,7 @@ class Note(TenantTable):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), info=person("content"))
     title: Mapped[str]
     body: Mapped[str]
     front_matter: Mapped[str]  # as written, fences included: front_matter + body is the file
@@ -60,10 +61,10 @@ class NoteRevision(TenantTable):
         ForeignKey("notes.id", ondelete="CASCADE"), primary_key=True
     )
     revision: Mapped[int] = mapped_column(primary_key=True)
-    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
-    title: Mapped[str]
-    body: Mapped[str]
-    front_matter: Mapped[str]
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), info=person("content"))
+    title: Mapped[str] = mapped_column(info=written(of="author_id", blank="''"))
+    body: Mapped[str] = mapped_column(info=written(of="author_id", blank="''"))
+    front_matter: Mapped[str] = mapped_column(info=written(of="author_id", blank="''"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -75,7 +76,7 @@ class NoteShare(TenantTable):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     note_id: Mapped[UUID] = mapped_column(ForeignKey("notes.id", ondelete="CASCADE"), index=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
-    created_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    created_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"), info=person("delete"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     expires_at: Mapped[datetime | None]
 
@@ -87,7 +88,7 @@ class NoteWord(TenantTable):
     __table_args__ = (UniqueConstraint("owner_id", "folded", postgresql_nulls_not_distinct=True),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), info=person("delete"))
     word: Mapped[str]
     folded: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from insula.db import TenantTable
+from insula.db.marks import person
 from insula.search import searchable
 from sqlalchemy import (
     ARRAY,
@@ -46,7 +47,7 @@ class Poll(TenantTable):
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), info=person("content"))
     kind: Mapped[str]
     question: Mapped[str]
     description: Mapped[str]
@@ -115,7 +116,9 @@ class PollVote(TenantTable):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     """Random in an anonymous poll, else made of the time."""
     poll_id: Mapped[UUID] = mapped_column(ForeignKey(_POLL, ondelete="CASCADE"), index=True)
-    user_id: Mapped[UUID | None] = mapped_column(Uuid, ForeignKey("users.id"), index=True)
+    user_id: Mapped[UUID | None] = mapped_column(
+        Uuid, ForeignKey("users.id"), info=person("clear"), index=True
+    )
     choices: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     """Ids of options, the most preferred first where the poll is ranked; the stars of a rating."""
     answer: Mapped[str | None]

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from insula.db import TenantTable
+from insula.db.marks import person
 from insula.search import searchable
 from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, LargeBinary, func
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -23,7 +24,9 @@ class Project(TenantTable):
     colour: Mapped[str]
     visibility: Mapped[str]
     zone: Mapped[str]  # where its tasks are at home unless they say otherwise
-    inbox_of: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), unique=True)
+    inbox_of: Mapped[UUID | None] = mapped_column(
+        ForeignKey("users.id"), info=person("delete"), unique=True
+    )
     archived_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
@@ -39,7 +42,9 @@ class Member(TenantTable):
     project_id: Mapped[UUID] = mapped_column(
         ForeignKey("tasks_projects.id", ondelete="CASCADE"), primary_key=True
     )
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True, index=True)
+    user_id: Mapped[UUID] = mapped_column(
+        ForeignKey("users.id"), info=person("delete"), primary_key=True, index=True
+    )
     role: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
@@ -61,12 +66,14 @@ class Task(TenantTable):
         ForeignKey("tasks.id", ondelete="CASCADE"), index=True
     )
     depth: Mapped[int]  # 0 for a task that is nobody's subtask
-    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), info=person("content"))
     title: Mapped[str]
     notes: Mapped[str]
     priority: Mapped[int]  # 1 the highest, 4 none
     labels: Mapped[list[str]] = mapped_column(server_default=_NOBODY)
-    assignee_ids: Mapped[list[UUID]] = mapped_column(ARRAY(sa.Uuid()), server_default=_NOBODY)
+    assignee_ids: Mapped[list[UUID]] = mapped_column(
+        ARRAY(sa.Uuid()), server_default=_NOBODY, info=person("clear")
+    )
     # Days and times are the zone's; the instants beside them are worked out from those.
     zone: Mapped[str]
     due_date: Mapped[date | None]
@@ -82,7 +89,7 @@ class Task(TenantTable):
     repeat_anchor: Mapped[date | None]  # the day from which the rule counts
     position: Mapped[int] = mapped_column(sa.BigInteger)
     completed_at: Mapped[datetime | None] = mapped_column(index=True)
-    completed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    completed_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), info=person("keep"))
     done: Mapped[bool] = mapped_column(Computed("completed_at IS NOT NULL", persisted=True))
     version: Mapped[int] = mapped_column(server_default="1")
     search: Mapped[str] = searchable(A="title", B="notes")
@@ -97,7 +104,7 @@ class Completion(TenantTable):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     task_id: Mapped[UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), index=True)
-    completed_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    completed_by: Mapped[UUID] = mapped_column(ForeignKey("users.id"), info=person("keep"))
     completed_at: Mapped[datetime]
     due_date: Mapped[date | None]
     due_time: Mapped[time | None]
@@ -109,7 +116,7 @@ class Comment(TenantTable):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     task_id: Mapped[UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), index=True)
-    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    author_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), info=person("content"))
     body: Mapped[str]
     version: Mapped[int] = mapped_column(server_default="1")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -123,7 +130,7 @@ class Reminder(TenantTable):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     task_id: Mapped[UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), index=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), info=person("delete"))
     before: Mapped[str | None]
     at: Mapped[datetime | None]
     fires_at: Mapped[datetime | None]
@@ -144,7 +151,9 @@ class SavedFilter(TenantTable):
     __tablename__ = "tasks_filters"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    owner_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), index=True)
+    owner_id: Mapped[UUID] = mapped_column(
+        ForeignKey("users.id"), info=person("delete"), index=True
+    )
     name: Mapped[str]
     query: Mapped[str]
     zone: Mapped[str]
@@ -163,6 +172,6 @@ class Link(TenantTable):
     project_id: Mapped[UUID] = mapped_column(
         ForeignKey("tasks_projects.id", ondelete="CASCADE"), index=True
     )
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"))
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), info=person("delete"))
     digest: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
