@@ -15,7 +15,8 @@ import asyncpg
 import msgspec
 from insula.app import freeze_collector
 from insula.db import Statement
-from insula.db.pool import Connection, Pool
+from insula.db.connection import Connection
+from insula.db.pool import Pool
 from insula.http.listing import Page
 from insula.settings import Settings
 from insula_tenants.notes import queries, service

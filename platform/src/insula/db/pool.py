@@ -1,8 +1,11 @@
-"""A last-in-first-out pool of connections, one per bucket login.
+"""A pool of connections, one per bucket login, in which tenants have their places.
 
-Last in, first out keeps few connections warm, and a tenant prefers the connection that served it
-last: PostgreSQL caches a tenant's relations per connection (FACTS: about 20 kB a table), so
-affinity halves the cost of many tenants and recycling bounds the memory.
+PostgreSQL caches a tenant's relations per connection (FACTS: about 20 kB a table), and filling that
+cache costs several times what the statement does. So a tenant goes back to the connection that
+served it last; one that has none goes to the connection used last (last in, first out keeps few of
+them warm), as long as that one has room. When all are full, one more is opened, up to the pool's
+size; from then on one is renewed for every so many tenants that found no place, which bounds the
+memory. Opening happens in the background: nobody's request waits for it.
 """
 
 import asyncio
@@ -12,54 +15,15 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
-import msgspec
+import structlog
 
-from insula.db import wire
+from insula.db.connection import Connection, open_connection
 
-# Types that asyncpg has to ask the server for. It asks through set_config, which a tenant's role
-# may not call: they are asked for on connect, as the login itself.
-_WARM = "SELECT $1::text[], $2::uuid[], $3::int[], $4::bigint[], $5::timestamptz[], $6::tsvector"
+log = structlog.get_logger("insula.pool")
 
 
 class PoolExhausted(Exception):
     """No connection became free in time; the caller may try again."""
-
-
-class Connection:
-    """A pooled connection and what it needs to know of itself."""
-
-    __slots__ = ("born", "raw", "spent", "tenants", "transport")
-
-    def __init__(self, raw: asyncpg.Connection, transport: wire.BindingTransport) -> None:
-        self.raw = raw
-        self.transport = transport
-        self.born = time.monotonic()
-        self.tenants: dict[str, None] = {}
-        self.spent = False
-        """Whether something ran on it that may have left a trace in the session."""
-
-    @property
-    def last_role(self) -> str | None:
-        return next(reversed(self.tenants), None)
-
-    def touch(self, role: str) -> None:
-        if role in self.tenants:
-            del self.tenants[role]
-        self.tenants[role] = None
-
-
-async def open_connection(dsn: str) -> Connection:
-    """Connect, warm the types and register the JSON codec."""
-    raw, transport = await wire.connect(dsn, server_settings={"application_name": "insula"})
-    for name in ("jsonb", "json"):
-        await raw.set_type_codec(
-            name,
-            schema="pg_catalog",
-            encoder=lambda value: msgspec.json.encode(value).decode(),
-            decoder=msgspec.json.decode,
-        )
-    await raw.prepare(_WARM)
-    return Connection(raw, transport)
 
 
 def _give_up(waiter: asyncio.Future[Connection | None]) -> None:
@@ -89,35 +53,84 @@ class Pool:
         self._tenants = tenants
         self._seconds = seconds
         self._patience = patience
-        self._idle: list[Connection] = []
+        self._idle: dict[Connection, None] = {}
+        """In the order in which they came back."""
+        self._places: dict[str, Connection] = {}
+        """Where each tenant was served last."""
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        self._opening: set[asyncio.Task[None]] = set()
         self._open = 0
         self._closed = False
 
     async def acquire(self, role: str) -> Connection:
         """A connection, preferably the one that served ``role`` last."""
         while self._idle:
-            connection = self._take(role)
+            connection = self._choose(role)
+            del self._idle[connection]
             if not connection.raw.is_closed():
-                connection.touch(role)
-                return connection
+                return self._seat(connection, role)
+            self._forget(connection)
             self._open -= 1
         if self._open < self._size:
             self._open += 1
             connection = await self._connect()
         else:
             connection = await self._queue()
-        connection.touch(role)
+        return self._seat(connection, role)
+
+    def _choose(self, role: str) -> Connection:
+        place = self._places.get(role)
+        if place is not None and place in self._idle:
+            return place
+        for connection in reversed(self._idle):
+            if len(connection.tenants) < self._tenants:
+                return connection
+        return self._overfill()
+
+    def _overfill(self) -> Connection:
+        """None has room: this one has to take another tenant, and something is done about it."""
+        connection = next(iter(self._idle))
+        if not self._opening:
+            if self._open < self._size:
+                self._open += 1
+                self._start_opening(connection.role)
+            else:
+                connection.spent = True
         return connection
 
-    def _take(self, role: str) -> Connection:
-        idle = self._idle
-        if idle[-1].last_role == role or len(idle) == 1:
-            return idle.pop()
-        for index in range(len(idle) - 2, -1, -1):
-            if idle[index].last_role == role:
-                return idle.pop(index)
-        return idle.pop()
+    def _seat(self, connection: Connection, role: str) -> Connection:
+        connection.role = role
+        connection.tenants.add(role)
+        self._places[role] = connection
+        return connection
+
+    def _forget(self, connection: Connection) -> None:
+        for role in connection.tenants:
+            if self._places.get(role) is connection:
+                del self._places[role]
+
+    def _start_opening(self, role: str) -> None:
+        """Fill a place that is counted already, in the background."""
+        task = asyncio.get_running_loop().create_task(self._add(role))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _add(self, role: str) -> None:
+        try:
+            connection = await self._connect()
+        except Exception as error:  # whoever needs one opens it, and hears what is wrong
+            log.warning("no connection opened ahead", error=repr(error))
+            return
+        try:
+            # The first SET ROLE of a login with thousands of roles takes 10 ms and more.
+            await connection.raw.fetchval("SELECT set_config('role', $1, true) IS NULL", role)
+        except asyncpg.PostgresError:
+            self.release(connection)  # the tenant is gone
+        except BaseException:
+            self.discard(connection)
+            raise
+        else:
+            self.release(connection)
 
     async def _connect(self) -> Connection:
         """Fill a place that is counted already."""
@@ -153,18 +166,31 @@ class Pool:
 
     def release(self, connection: Connection) -> None:
         """Give a connection back; a worn-out or broken one is replaced."""
-        if self._closed or connection.raw.is_closed() or self._is_worn(connection):
+        if self._closed or connection.raw.is_closed():
             self.discard(connection)
+            return
+        if self._is_worn(connection):
+            self._replace(connection)
             return
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
                 waiter.set_result(connection)
                 return
-        self._idle.append(connection)
+        self._idle[connection] = None
+
+    def _replace(self, connection: Connection) -> None:
+        """Close it; whoever waits opens another, or else it is opened ahead."""
+        self._forget(connection)
+        connection.raw.terminate()
+        self._vacate()
+        if not self._opening and self._open < self._size:
+            self._open += 1
+            self._start_opening(connection.role)
 
     def discard(self, connection: Connection) -> None:
         """Drop a connection whose state is not known, without waiting."""
+        self._forget(connection)
         connection.raw.terminate()
         self._vacate()
 
@@ -181,7 +207,7 @@ class Pool:
     def _is_worn(self, connection: Connection) -> bool:
         return (
             connection.spent
-            or len(connection.tenants) > self._tenants
+            or len(connection.tenants) > 1.5 * self._tenants
             or time.monotonic() - connection.born > self._seconds
         )
 
@@ -202,7 +228,10 @@ class Pool:
     async def close(self) -> None:
         """Close what is idle now and the rest as it comes back."""
         self._closed = True
-        idle, self._idle = self._idle, []
+        for task in list(self._opening):
+            task.cancel()
+        await asyncio.gather(*self._opening, return_exceptions=True)
+        idle, self._idle = self._idle, {}
         for connection in idle:
             self._open -= 1
             with contextlib.suppress(Exception):

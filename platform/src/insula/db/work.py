@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import asyncpg
 
 from insula.db.capabilities import Capabilities
-from insula.db.pool import Connection, Pool
+from insula.db.connection import Connection
+from insula.db.pool import Pool
 from insula.db.statement import Statement
 from insula.db.wire import Prelude
 

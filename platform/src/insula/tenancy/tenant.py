@@ -2,12 +2,13 @@
 
 import time
 from collections import OrderedDict
+from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import BigInteger, bindparam, func, literal_column, select
+from sqlalchemy import BigInteger, Interval, bindparam, func, literal_column, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from insula.db import Statement, Work
@@ -16,7 +17,10 @@ from insula.i18n.catalogues import SOURCE
 from insula.tenancy.tables import DomainRow, FormerSlug, TenantModule, TenantRow
 
 STALE_SECONDS = 30.0
-"""However quiet Redis is, a cached tenant is read again after this long."""
+"""However quiet Redis is, a change to a cached tenant is noticed after this long."""
+
+_LATE_SECONDS = 60.0
+"""How long the transaction of a change may have taken: it counts from its beginning."""
 
 UNKNOWN_SECONDS = 2.0
 """A host name that is nobody's domain is not looked for again for this long."""
@@ -63,7 +67,6 @@ class Tenant:
         "id",
         "key",
         "limits",
-        "loaded",
         "locale",
         "modules",
         "name",
@@ -94,7 +97,6 @@ class Tenant:
         self.domains = frozenset(record.domains)
         """Its own host names, those that are verified."""
         self.prelude = prelude(record.number)
-        self.loaded = time.monotonic()
 
 
 def schema_name(number: int) -> str:
@@ -160,6 +162,20 @@ _BY_DOMAIN = Statement(
 )
 
 
+class _Changed(msgspec.Struct, frozen=True):
+    id: UUID
+    number: int
+    slug: str
+
+
+_CHANGED = Statement(
+    select(TenantRow.id, TenantRow.number, TenantRow.slug).where(
+        TenantRow.updated_at > func.now() - bindparam("since", type_=Interval)
+    ),
+    _Changed,
+)
+
+
 class Directory:
     """Tenants by slug and by id, read from the catalogue and kept while their epoch holds.
 
@@ -168,6 +184,8 @@ class Directory:
 
     def __init__(self, capacity: int = 20_000) -> None:
         self._capacity = capacity
+        self._swept = time.monotonic()
+        self._sweep_at = self._swept + STALE_SECONDS
         self._tenants: OrderedDict[str, Tenant] = OrderedDict()
         self._ids: dict[str, str] = {}
         self._numbers: dict[int, str] = {}
@@ -179,8 +197,9 @@ class Directory:
 
     async def by_slug(self, slug: str, catalogue: Work) -> Tenant | None:
         """The tenant of this slug, or the one that has given it up not long ago."""
-        cached = self._tenants.get(slug)
-        if cached is not None and time.monotonic() - cached.loaded < STALE_SECONDS:
+        if time.monotonic() > self._sweep_at:
+            await self._sweep(catalogue)
+        if (cached := self._tenants.get(slug)) is not None:
             return cached
         record = await catalogue.find(BY_SLUG, slug=slug)
         if record is None and (moved := await catalogue.find(_BY_FORMER_SLUG, former=slug)):
@@ -208,28 +227,42 @@ class Directory:
         return self._remember(record.slug, record) if record else None
 
     async def by_id(self, tenant_id: str, catalogue: Work) -> Tenant | None:
+        if time.monotonic() > self._sweep_at:
+            await self._sweep(catalogue)
         if (slug := self._ids.get(tenant_id)) is not None:
             cached = self._tenants.get(slug)
-            if (
-                cached is not None
-                and cached.key == tenant_id  # or the slug has gone to another tenant
-                and time.monotonic() - cached.loaded < STALE_SECONDS
-            ):
+            # or the slug has gone to another tenant
+            if cached is not None and cached.key == tenant_id:
                 return cached
         record = await catalogue.find(BY_ID, id=UUID(tenant_id))
         return self._remember(record.slug if record else "", record)
 
     async def by_number(self, number: int, catalogue: Work) -> Tenant | None:
+        if time.monotonic() > self._sweep_at:
+            await self._sweep(catalogue)
         if (slug := self._numbers.get(number)) is not None:
             cached = self._tenants.get(slug)
-            if (
-                cached is not None
-                and cached.number == number
-                and time.monotonic() - cached.loaded < STALE_SECONDS
-            ):
+            if cached is not None and cached.number == number:
                 return cached
         record = await catalogue.find(BY_NUMBER, number=number)
         return self._remember(record.slug if record else "", record)
+
+    async def _sweep(self, catalogue: Work) -> None:
+        """Forget those that have changed, or begun, in the last while: one query for all, instead
+        of one for each tenant that has been here for half a minute."""
+        now = time.monotonic()
+        seconds = now - self._swept + _LATE_SECONDS
+        self._sweep_at = now + STALE_SECONDS  # nobody else sweeps meanwhile
+        try:
+            changed = await catalogue.many(_CHANGED, since=timedelta(seconds=seconds))
+        except BaseException:
+            self._sweep_at = now
+            raise
+        self._swept = now
+        for line in changed:
+            for slug in {line.slug, self._ids.get(str(line.id)), self._numbers.get(line.number)}:
+                if slug is not None and (cached := self._tenants.get(slug)) is not None:
+                    self.forget(cached)
 
     def forget(self, tenant: Tenant) -> None:
         self._tenants.pop(tenant.slug, None)

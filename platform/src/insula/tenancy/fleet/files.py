@@ -46,10 +46,11 @@ def newest(steps: tuple[MigrationFile, ...]) -> int:
 
 async def migrate_catalogue(catalogue: Work) -> list[MigrationFile]:
     """Bring the installation's own tables up to date; what was applied."""
-    await catalogue.run_script(
-        "CREATE SCHEMA IF NOT EXISTS ctl; CREATE SCHEMA IF NOT EXISTS spool;"
-        "GRANT USAGE ON SCHEMA spool TO PUBLIC"
-    )
+    if not await catalogue.one(_HAS_SPOOL):
+        await catalogue.run_script(
+            "CREATE SCHEMA IF NOT EXISTS ctl; CREATE SCHEMA spool;"
+            "GRANT USAGE ON SCHEMA spool TO PUBLIC"
+        )
     exists = await catalogue.find(_HAS_MIGRATIONS)
     done: list[MigrationFile] = []
     for files in (core.catalogue_files(), core.spool_files()):
@@ -86,3 +87,4 @@ _NOTE = Statement(
     )
 )
 _HAS_MIGRATIONS = Statement(select(func.to_regclass("ctl.insula_migrations").cast(Text)), str)
+_HAS_SPOOL = Statement(select(func.to_regnamespace("spool").is_not(None)), bool)

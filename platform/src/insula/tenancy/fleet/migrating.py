@@ -1,9 +1,11 @@
 """The whole migration: catalogue, then tenants."""
 
-from insula.db import Work
+from sqlalchemy import select
+
+from insula.db import Statement, Work
 from insula.module import Module
 from insula.settings import Settings
-from insula.tenancy import core
+from insula.tenancy import core, spool
 from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, Cells
 from insula.tenancy.fleet.claims import count_quarantined, lift_quarantine
 from insula.tenancy.fleet.empty import migrate_slots
@@ -11,6 +13,14 @@ from insula.tenancy.fleet.files import foundations, migrate_catalogue, release, 
 from insula.tenancy.fleet.report import Options, Progress, Report
 from insula.tenancy.fleet.run import Run, Stopped
 from insula.tenancy.lifecycle import get_tenant
+from insula.tenancy.tables import CellRow
+
+_FURTHER_CELLS = Statement(
+    select(CellRow.number)
+    .where(CellRow.number != HOME, CellRow.state != "closed")
+    .order_by(CellRow.number),
+    int,
+)
 
 
 async def migrate_fleet(
@@ -28,8 +38,12 @@ async def migrate_fleet(
             await migrate_catalogue(catalogue)
             edited = await release(catalogue, files)
             await _check(catalogue, options)
+            further = await catalogue.many(_FURTHER_CELLS)
             if options.retry_quarantined:
                 await lift_quarantine(catalogue, options)
+        for cell in further:
+            async with cells.catalogue.transaction(cell, CATALOGUE_PRELUDE) as there:
+                await spool.install(there)
         needs, unusable = foundations(modules), {line.module for line in edited}
         usable = {n: f for n, f in files.items() if not unusable & {n, *needs[n]}}
         run = Run(cells.catalogue, usable, needs, options, progress)

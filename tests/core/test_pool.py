@@ -1,0 +1,124 @@
+"""Tenants have their places on the pool's connections, and the connections their limits."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+from fixtures.installation import Installation
+from insula.db.pool import Pool
+from insula.tenancy.roles import PROVISIONER, login_url
+
+
+@asynccontextmanager
+async def pool_of(installation: Installation, *, size: int, tenants: int) -> AsyncIterator[Pool]:
+    pool = Pool(login_url(installation.settings, PROVISIONER), size=size, tenants=tenants)
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+async def serve(pool: Pool, *roles: str) -> list[int]:
+    """The process ids of the backends that served these, one after the other."""
+    pids = []
+    for role in roles:
+        async with pool.connection(role) as connection:
+            pids.append(connection.raw.get_server_pid())
+    return pids
+
+
+async def until(check: Callable[[], bool]) -> None:
+    for _ in range(3000):
+        if check():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nothing after 30 s")
+
+
+async def opened(pool: Pool, count: int) -> None:
+    """Until so many connections are idle."""
+    await until(lambda: len(pool._idle) >= count and not pool._opening)
+
+
+def run(installation: Installation, test: Callable[[Pool], Awaitable[None]], **size: int) -> None:
+    async def inside() -> None:
+        async with pool_of(installation, **size) as pool:
+            await test(pool)
+
+    asyncio.run(inside())
+
+
+def test_a_tenant_goes_back_to_its_connection(installation: Installation) -> None:
+    async def test(pool: Pool) -> None:
+        async with pool.connection("a") as first, pool.connection("b") as second:
+            places = [first.raw.get_server_pid(), second.raw.get_server_pid()]
+        assert places[0] != places[1]
+        assert await serve(pool, "a", "b", "b", "a", "a") == [
+            places[index] for index in (0, 1, 1, 0, 0)
+        ]
+
+    run(installation, test, size=4, tenants=10)
+
+
+def test_few_tenants_share_one_connection(installation: Installation) -> None:
+    async def test(pool: Pool) -> None:
+        assert len(set(await serve(pool, *"abcdefgh"))) == 1
+
+    run(installation, test, size=4, tenants=8)
+
+
+def test_more_tenants_get_more_connections_and_keep_their_places(
+    installation: Installation,
+) -> None:
+    async def test(pool: Pool) -> None:
+        await serve(pool, "a", "b", "c")
+        await opened(pool, 2)
+        before = await serve(pool, "c", "d", "a", "b")
+        assert len(set(before)) == 2
+        assert await serve(pool, "c", "d", "a", "b") == before
+
+    run(installation, test, size=2, tenants=2)
+
+
+def test_no_backend_serves_more_tenants_than_it_may(installation: Installation) -> None:
+    async def test(pool: Pool) -> None:
+        seen: dict[int, set[int]] = {}
+        for number in range(60):
+            (pid,) = await serve(pool, f"t{number}")
+            seen.setdefault(pid, set()).add(number)
+            await opened(pool, 1)
+        assert max(len(tenants) for tenants in seen.values()) <= 6
+        assert len(seen) >= 10
+        assert pool._open <= 2
+        assert len(pool._places) <= 12
+
+    run(installation, test, size=2, tenants=4)
+
+
+def test_one_that_broke_is_forgotten(installation: Installation) -> None:
+    async def test(pool: Pool) -> None:
+        (pid,) = await serve(pool, "a")
+        killer = await asyncpg.connect(installation.settings.database_url)
+        await killer.fetchval("SELECT pg_terminate_backend($1)", pid)
+        await until(next(iter(pool._idle)).raw.is_closed)
+        await killer.close()
+        assert await serve(pool, "a") != [pid]
+        assert pool._open == 1
+
+    run(installation, test, size=2, tenants=4)
+
+
+def test_nobody_suffers_from_a_connection_that_could_not_be_opened_ahead(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(pool: Pool) -> None:
+        await serve(pool, "a", "b")
+        monkeypatch.setattr(pool, "_dsn", "postgresql:///nowhere?host=/nowhere")
+        before = await serve(pool, "c")  # opens another ahead, in vain
+        await until(lambda: not pool._opening)
+        assert pool._open == 1
+        assert await serve(pool, "a") == before
+
+    run(installation, test, size=2, tenants=2)
