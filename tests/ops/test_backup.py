@@ -297,7 +297,7 @@ def test_inspect_says_what_there_is(call: Call, rich_database: Database) -> None
     assert tables["shop", "orders"]["kind"] == "partitioned table"
     assert tables["shop", "orders"]["depends_on"] == ["shop.customers"]
     assert tables["shop", "secrets"]["row_security"] is True
-    assert tables["shop", "wide"]["size"] > 10_000_000
+    assert tables["shop", "wide"]["size"] > 20_000_000
     assert "wide" in call("inspect", "--schema", "shop", source=rich_database).text
 
 

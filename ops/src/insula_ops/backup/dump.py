@@ -18,8 +18,8 @@ from insula_ops.backup.errors import BackupFailed
 from insula_ops.backup.manifest import TableData
 from insula_ops.backup.place import Writing
 
-_RANGE = 4096
-"""Pages that one COPY reads of a large table: 32 MiB."""
+_RANGE = 1024
+"""Pages that one COPY reads of a large table: 8 MiB."""
 _WAITING = 2
 """Blocks of a connection that may wait to be written."""
 _LOCK_WAIT = "30s"

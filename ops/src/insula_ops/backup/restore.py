@@ -38,6 +38,17 @@ _EXISTS = {
     "SEQUENCE": "SELECT to_regclass($1) IS NOT NULL",
     "COLLATION": "SELECT to_regcollation($1) IS NOT NULL",
 }
+_DEFAULT_GRANTEES = """
+    SELECT DISTINCT coalesce(quote_ident(r.rolname), 'PUBLIC')
+    FROM pg_default_acl d CROSS JOIN LATERAL aclexplode(d.defaclacl) a
+    LEFT JOIN pg_roles r ON r.oid = a.grantee
+    WHERE d.defaclobjtype IN ('r', 'S') AND a.grantee <> d.defaclrole
+        AND d.defaclrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+"""
+_RELATIONS = {
+    "FOREIGN TABLE": "TABLE", "MATERIALIZED VIEW": "TABLE", "SEQUENCE": "SEQUENCE",
+    "TABLE": "TABLE", "VIEW": "TABLE",
+}  # fmt: skip
 _TYPE_EXISTS = "SELECT to_regtype($1) IS NOT NULL"
 
 
@@ -79,6 +90,7 @@ async def restore(backup: Backup, target: Address, options: Options, report: Rep
         await _check_free(connection, chosen, options, renamed)
         if not renamed:
             chosen = await _without_existing(connection, chosen)
+        await _grant_nothing_by_default(connection, chosen)
     except asyncpg.PostgresError as error:
         raise BackupFailed(f"{target.shown}: {error.message}") from None
     finally:
@@ -120,8 +132,9 @@ class _Run:
     ) -> dict[str, float]:
         ours = {"TABLE DATA", "BLOBS"}
         ids = {e.id for e in self._chosen.archive.entries if e.desc in ours}
+        first, last = selection.split_last(self._chosen.without(ids))
         toc = self._folder / manifest.TOC
-        toc.write_bytes(self._chosen.without(ids).archive.encode())
+        toc.write_bytes(first.archive.encode())
         loader = Loader(self._target, self._backup)
         jobs = self._options.jobs
         await self._step("definitions", self._section("pre-data", "--single-transaction"))
@@ -129,6 +142,10 @@ class _Run:
         await self._step("rows", loader.tables(tables, jobs, report))
         await self._step("large objects", loader.large_objects(objects))
         await self._step("indexes and constraints", self._section("post-data", f"--jobs={jobs}"))
+        toc.write_bytes(last.archive.encode())
+        alone = selection.is_partitioned(self._chosen.archive)
+        how = "--jobs=1" if alone else f"--jobs={jobs}"
+        await self._step("foreign keys", self._section("post-data", how))
         await self._step("statistics", loader.analyse(tables, jobs))
         return self._steps
 
@@ -203,6 +220,18 @@ async def _without_existing(connection: Any, chosen: Selection) -> Selection:
         if entry.desc in ("ACL", "COMMENT", "SEQUENCE SET") and set(entry.needs) & ids
     }
     return chosen.without(ids | (remarks if chosen.left_out or ids else set()))
+
+
+async def _grant_nothing_by_default(connection: Any, chosen: Selection) -> None:
+    """Where the target has default privileges, what is made there would be open to more than it
+    was: an archive says what was granted, not what was not."""
+    grantees = ", ".join(row[0] for row in await connection.fetch(_DEFAULT_GRANTEES))
+    if not grantees:
+        return
+    for entry in chosen.archive.entries:
+        if (kind := _RELATIONS.get(entry.desc)) and entry.definition:
+            name = f"{quoted(entry.namespace or '')}.{quoted(entry.tag)}"
+            entry.definition += f"\nREVOKE ALL ON {kind} {name} FROM {grantees};\n"
 
 
 def _named(entry: Entry) -> str:

@@ -14,8 +14,11 @@ _OF_TABLE = {
     "ROW SECURITY", "RULE", "SECURITY LABEL", "SEQUENCE", "SEQUENCE OWNED BY", "SEQUENCE SET",
     "STATISTICS", "TABLE DATA", "TRIGGER",
 }  # fmt: skip
+_REPLICATION = ("PUBLICATION", "SUBSCRIPTION")
+"""Not for a part of a database: the restored rows would go out to whoever listens."""
 _WHOLE = {"FK CONSTRAINT", "INDEX ATTACH", "TABLE ATTACH"}
 """Chosen only with all that they connect."""
+_LAST = {"EVENT TRIGGER", "FK CONSTRAINT"}
 _BEFORE = {"DOMAIN", "FUNCTION", "SCHEMA", "SEQUENCE", "SHELL TYPE", "TYPE", "COLLATION"}
 """What a table may need and a database may have already."""
 
@@ -40,12 +43,17 @@ def everything(archive: Archive) -> Selection:
 
 
 def schemas(archive: Archive, names: Collection[str]) -> Selection:
-    """
+    """Some schemas with all that is in them, but in no publication.
+
     Raises:
         BackupFailed: the backup lacks one of them.
     """
     chosen: set[int] = set()
+    left_out: list[str] = []
     for entry in archive.entries:
+        if entry.desc.startswith(_REPLICATION) and entry.namespace in names:
+            left_out.append(f"{entry.desc} {entry.tag}")
+            continue
         inside = entry.namespace in names
         itself = entry.desc == "SCHEMA" and entry.tag in names
         remark = entry.desc in _REMARKS and entry.needs and chosen.issuperset(entry.needs)
@@ -57,7 +65,7 @@ def schemas(archive: Archive, names: Collection[str]) -> Selection:
     if missing := sorted(set(names) - known):
         raise BackupFailed(f"the backup has no schema {', '.join(missing)}")
     only = _pick(archive, chosen)
-    return Selection(only, may_exist=[e for e in only.entries if e.desc == "SCHEMA"])
+    return Selection(only, left_out, [e for e in only.entries if e.desc == "SCHEMA"])
 
 
 def table(archive: Archive, schema: str, name: str) -> Selection:
@@ -92,6 +100,23 @@ def table(archive: Archive, schema: str, name: str) -> Selection:
             elif tables & {*entry.needs}:
                 left_out.append(f"{entry.desc} {entry.tag}")
     return Selection(_pick(archive, chosen), left_out, before)
+
+
+def split_last(selection: Selection) -> tuple[Selection, Selection]:
+    """What is to be done when all the rest is: foreign keys and event triggers, with what is said
+    of them. ``pg_restore --jobs`` knows which tables an entry names, and not that a foreign key of
+    a partitioned table takes locks on the partitions, too: it deadlocks with their indexes."""
+    last: set[int] = set()
+    for entry in selection.archive.entries:
+        if entry.desc in _LAST or (entry.desc in _REMARKS and last & {*entry.needs}):
+            last.add(entry.id)
+    settings = [entry.id for entry in selection.archive.entries if entry.desc in _SETTINGS]
+    rest = {entry.id for entry in selection.archive.entries} - last - {*settings}
+    return selection.without(last), selection.without(rest)
+
+
+def is_partitioned(archive: Archive) -> bool:
+    return any(entry.desc == "TABLE ATTACH" for entry in archive.entries)
 
 
 def _add_partitions(archive: Archive, chosen: set[int]) -> None:
