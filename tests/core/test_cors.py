@@ -17,6 +17,7 @@ def test_a_preflight_is_granted(installation: Installation) -> None:
     assert "PATCH" in answer.headers["access-control-allow-methods"]
     allowed = answer.headers["access-control-allow-headers"].lower().split(", ")
     assert {"authorization", "if-match", "idempotency-key", "content-type"} <= set(allowed)
+    assert "voting-token" in allowed  # of polls
     assert "access-control-allow-credentials" not in answer.headers
 
 

@@ -69,3 +69,60 @@ async def test_parallel_creates_with_one_key_give_one_note(tenant: TestTenant) -
     assert {answer.status_code for answer in answers} <= {201, 409}
     assert all("retry-after" in answer.headers for answer in answers if answer.status_code == 409)
     assert len(tenant.http.get("/api/v1/notes").json()["items"]) == 1
+
+
+# Uploads, whose bodies stream
+
+
+def _upload(
+    tenant: TestTenant, content: bytes, key: dict[str, str], path: str = "/api/v1/files"
+) -> httpx.Response:
+    kind = {"Content-Type": "application/octet-stream"}
+    return tenant.http.post(path, params={"name": "a.txt"}, content=content, headers=kind | key)
+
+
+def test_a_repeated_upload_gives_the_first_answer_and_stores_nothing(tenant: TestTenant) -> None:
+    note = tenant.http.post("/api/v1/notes", json={"title": "Shed"}).json()["id"]
+    for path in ("/api/v1/files", f"/api/v1/notes/{note}/attachments"):
+        before = tenant.http.get("/api/v1/files/usage").json()["bytes"]
+        key = _key()
+        first, again = _upload(tenant, b"plan", key, path), _upload(tenant, b"plan", key, path)
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert again.content == first.content
+        assert again.headers["location"] == first.headers["location"]
+        assert again.headers["idempotency-replayed"] == "true"
+        assert len(tenant.http.get(path).json()["items"]) == 1
+        assert tenant.http.get("/api/v1/files/usage").json()["bytes"] == before + 4
+        other = _upload(tenant, b"plot", key, path)
+        assert other.status_code == 422
+        assert other.json()["type"].endswith("/idempotency-key-reused")
+
+
+def test_a_failed_upload_does_not_use_up_its_key(tenant: TestTenant) -> None:
+    key = _key()
+    wrong = {"Repr-Digest": "sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"}
+    assert _upload(tenant, b"plan", key | wrong).status_code == 422
+    assert _upload(tenant, b"plan", key).status_code == 201
+
+
+async def test_of_uploads_at_the_same_time_one_becomes_a_file(tenant: TestTenant) -> None:
+    key = _key()
+    answers = await asyncio.gather(
+        *(asyncio.to_thread(_upload, tenant, b"plan" * 100_000, key) for _ in range(5))
+    )
+    made = [answer.json() for answer in answers if answer.status_code == 201]
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    assert len({file["id"] for file in made}) == 1
+    assert len(tenant.http.get("/api/v1/files").json()["items"]) == 1
+
+
+def test_where_no_key_is_kept_none_is_taken(tenant: TestTenant) -> None:
+    tus = {"Tus-Resumable": "1.0.0", "Upload-Length": "4"}
+    form = {"file": ("a.txt", b"plan")}
+    for answer in (
+        tenant.http.post("/api/v1/files/tus", headers=_key() | tus),
+        tenant.http.post("/api/v1/files/batch", files=form, headers=_key()),
+        _upload(tenant, b"PK", _key(), "/api/v1/notes/import"),
+    ):
+        assert answer.status_code == 400
+        assert answer.json()["type"].endswith("/idempotency-key-not-kept")

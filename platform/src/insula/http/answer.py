@@ -1,5 +1,6 @@
 """The way out: commit first, then speak."""
 
+from collections.abc import Callable
 from typing import Any
 
 from litestar.types import Message, Send
@@ -29,12 +30,37 @@ class Answer:
         self._failed = False
         self._idempotency: Idempotency | None = None
         self._key = ""
+        self._late: Callable[[], bytes] | None = None
         self._may_retry = False
 
     def begin(self, idempotency: Idempotency, key: str, *, may_retry: bool) -> None:
         """Prepare for one attempt at the handler; ``key`` is the idempotency key's row, if any."""
         self._idempotency, self._key, self._may_retry = idempotency, key, may_retry
         self._start = None
+
+    def begin_late(
+        self, idempotency: Idempotency, key: str, fingerprint: Callable[[], bytes]
+    ) -> None:
+        """Likewise for a body that streams: the key is claimed when the handler is done."""
+        self._idempotency, self._key, self._late = idempotency, key, fingerprint
+
+    async def settle(self) -> bool:
+        """Claim the key of a body that has streamed; False if it was answered instead, with what
+        was said first.
+
+        Raises:
+            KeyInFlight, KeyReused: see there.
+        """
+        if self._late is None or self._idempotency is None:
+            return True
+        work = self._exchange.work
+        assert work is not None  # else there is no key
+        first = await self._idempotency.claim(work, self._key, self._late())
+        if first is None:
+            return True
+        await work.finish(success=False)
+        await self.replay(first)
+        return False
 
     async def __call__(self, message: Message) -> None:
         kind: str = message["type"]
@@ -63,9 +89,14 @@ class Answer:
         if exchange.work is not None and exchange.work.is_open:
             lasting = status < 400 or exchange.work.is_kept
             try:
+                if lasting and not await self.settle():
+                    return
                 if self._key and lasting and self._idempotency is not None:
                     await self._idempotency.store(exchange.work, self._key, status, headers, body)
                 await exchange.work.finish(success=status < 400)
+            except Problem as problem:
+                await self.problem(problem)
+                return
             except DATABASE_ERRORS as error:
                 if isinstance(error, RETRYABLE) and self._may_retry:
                     exchange.retry = True

@@ -28,6 +28,7 @@ from insula.http.idempotency import Idempotency
 from insula.http.problem import BadRequest, UnsupportedMediaType
 from insula.http.sockets import Handler as SocketHandler
 from insula.http.sockets import Sockets, ticket_of
+from insula.http.upload_keys import UploadKeys
 from insula.http.uploads import Uploads
 from insula.settings import Settings
 from insula.telemetry import metrics
@@ -61,7 +62,7 @@ _PREFLIGHT: list[tuple[bytes, bytes]] = [
         b"Authorization, Content-Digest, Content-Disposition, Content-Type, Idempotency-Key, "
         b"If-Match, If-None-Match, If-Range, Insula-Tenant, Range, Repr-Digest, Traceparent, "
         b"Tus-Resumable, Upload-Checksum, Upload-Length, Upload-Metadata, Upload-Offset, "
-        b"X-Requested-With",
+        b"Voting-Token, X-Requested-With",
     ),
     (b"access-control-max-age", b"600"),
 ]
@@ -94,6 +95,7 @@ class Gate:
         self._door = door
         self._idempotency = idempotency
         self._uploads = uploads
+        self._upload_keys = UploadKeys(idempotency, uploads, settings.file_limit)
         self._ticketed = ticketed
         self._dialects = dialects
         self._drain = drain
@@ -197,7 +199,9 @@ class Gate:
         and the body is at hand."""
         if self._uploads.takes(exchange.method, exchange.path):
             exchange.work = self._work(exchange)
-            await self._app(exchange.scope, paced(receive), answer)
+            body = await self._upload_keys.begin(exchange, answer, paced(receive))
+            if not answer.is_done:
+                await self._app(exchange.scope, body, answer)
             return
         scope = exchange.scope
         fresh = dict(scope)

@@ -122,6 +122,10 @@ class Idempotency:
             raise KeyReused
         return msgspec.structs.replace(answer, body=self._open(answer.body or b"", name))
 
+    async def is_answered(self, work: Work, name: str) -> bool:
+        """Whether there is a first answer, as far as one sees without waiting."""
+        return await work.peek(_FIND, key=name) is not None
+
     async def store(self, work: Work, name: str, status: int, headers: Any, body: bytes) -> None:
         """Keep the answer in the transaction that it speaks of."""
         kept = {

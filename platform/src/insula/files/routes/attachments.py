@@ -110,7 +110,13 @@ def _list(base: str, things: _Things, right: str) -> HTTPRouteHandler:
 
 
 def _upload(base: str, things: _Things, right: str) -> HTTPRouteHandler:
-    @post(base, right=right, body_limit=BODY_LIMIT, problems=(TooManyAttachments, *TAKING))
+    @post(
+        base,
+        right=right,
+        body_limit=BODY_LIMIT,
+        keyed=True,
+        problems=(TooManyAttachments, *TAKING),
+    )
     async def upload_attachment(
         request: Request[Any, Any, Any],
         tx: Work,

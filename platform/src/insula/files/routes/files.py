@@ -51,7 +51,7 @@ async def list_files(request: Request[Any, Any, Any], tx: Work) -> Page[File]:
     return await queries.LIST.page(tx, request)
 
 
-@post("/", right=WRITE, body_limit=BODY_LIMIT, problems=TAKING)
+@post("/", right=WRITE, body_limit=BODY_LIMIT, keyed=True, problems=TAKING)
 async def upload_file(
     request: Request[Any, Any, Any],
     tx: Work,

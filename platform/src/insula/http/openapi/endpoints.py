@@ -79,8 +79,14 @@ class Endpoint:
 
     @property
     def reads_body_itself(self) -> bool:
-        """Whether it takes the body as it comes, so that none can be compared with another."""
+        """Whether it takes the body as it comes."""
         return bool(self.handler.opt.get("body_limit"))
+
+    @property
+    def keeps_key(self) -> bool:
+        """Whether it honours ``Idempotency-Key``."""
+        may = self.method == "POST" and self.is_behind_gate and not self.is_operators
+        return may and (not self.reads_body_itself or bool(self.handler.opt.get("keyed")))
 
     @property
     def listing(self) -> Listing[Any] | None:

@@ -133,7 +133,7 @@ class Operations:
             names.append("Location")
         if endpoint.listing is not None:
             names.append("Link")
-        if endpoint.method == "POST" and endpoint.is_behind_gate and not endpoint.reads_body_itself:
+        if endpoint.keeps_key:
             names.append("Idempotency-Replayed")
         return sorted(names)
 

@@ -110,11 +110,7 @@ def parameters_of(endpoint: Endpoint, schemas: Schemas) -> list[Schema]:
         found.append(ref("IfNoneMatch"))
     if endpoint.has_ranges:
         found += [ref("Range"), ref("IfRange")]
-    if (
-        endpoint.method == "POST"
-        and endpoint.is_behind_gate
-        and not (endpoint.reads_body_itself or endpoint.is_operators)
-    ):
+    if endpoint.keeps_key:
         found.append(ref("IdempotencyKey"))
     return found
 

@@ -29,6 +29,7 @@ from insula.http.problem import (
     UnsupportedMediaType,
     WrongTenant,
 )
+from insula.http.upload_keys import KeyNotKept
 from insula.tenancy.errors import (
     ModuleDisabled,
     TenantNotFound,
@@ -125,8 +126,10 @@ def _of_gate(endpoint: Endpoint) -> Iterator[type[Problem]]:
     yield from (TenantNotFound, TooManyRequests, Unavailable)
     if not endpoint.is_safe:
         yield from (RequestTimeout, ContentTooLarge, UnsupportedMediaType)
-    if endpoint.method == "POST" and not endpoint.is_operators:
+    if endpoint.keeps_key:
         yield from (KeyInFlight, KeyReused)
+    elif endpoint.method == "POST" and endpoint.reads_body_itself:
+        yield KeyNotKept
 
 
 def _response(kinds: Kinds) -> Schema:
