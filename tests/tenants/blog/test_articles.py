@@ -1,9 +1,11 @@
 """Articles through their HTTP API."""
 
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
+from fixtures.files import picture, upload
 from fixtures.installation import SignUp, TestTenant, User
 
 PATH = "/api/v1/blog"
@@ -54,6 +56,30 @@ def test_what_is_published_is_read_by_anybody(tenant: TestTenant) -> None:
     assert read.json()["tags"] == ["a"]
     known = {"If-None-Match": read.headers["etag"]}
     assert tenant.anonymous().get(f"{ARTICLES}/{article['id']}", headers=known).status_code == 304
+
+
+def test_a_cover_is_an_image_among_the_files_and_read_with_the_article(tenant: TestTenant) -> None:
+    image = upload(tenant, picture("png"), "roof.png")["id"]
+    text = upload(tenant, b"plan", "plan.txt")["id"]
+    for other in (text, str(uuid4())):
+        refused = tenant.http.post(ARTICLES, json={"title": "x", "cover_file_id": other})
+        assert refused.status_code == 400
+        assert refused.json()["errors"][0]["pointer"] == "/cover_file_id"
+    draft = tenant.http.post(ARTICLES, json={"title": "Roof", "cover_file_id": image}).json()
+    path, nobody = f"{ARTICLES}/{draft['id']}", tenant.anonymous()
+    assert tenant.http.patch(path, json={"cover_file_id": text}).status_code == 400
+    assert draft["cover"] == f"{path}/cover"
+    assert nobody.get(draft["cover"]).status_code == 404
+    tenant.http.post(f"{path}/publish", json={})
+    assert nobody.get(ARTICLES).json()["items"][0]["cover"] == draft["cover"]
+    read = nobody.get(draft["cover"])
+    assert (read.headers["content-type"], read.content) == ("image/png", picture("png"))
+    head = tenant.http.get(f"{path}/metadata").json()
+    assert head["open_graph"]["og:image"][0].endswith(draft["cover"])
+    elsewhere = {"cover_url": "https://example.com/c.webp"}
+    assert tenant.http.patch(path, json=elsewhere).json()["cover"] == elsewhere["cover_url"]
+    tenant.http.delete(f"/api/v1/files/{image}")
+    assert nobody.get(f"{path}/cover").status_code == 404
 
 
 def test_only_its_author_and_managers_change_an_article(tenant: TestTenant) -> None:

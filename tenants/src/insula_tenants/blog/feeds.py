@@ -74,7 +74,7 @@ def _item(site: Site, article: Article, names: Names) -> FeedItem:
         title=article.title,
         content_html=article.html,
         summary=article.summary,
-        image=article.cover_url or "",
+        image=site.cover(article),
         date_published=article.published_at or article.created_at,
         date_modified=article.updated_at,
         authors=[FeedAuthor(names.get(article.author, article.author))],

@@ -25,6 +25,11 @@ class Site(msgspec.Struct, frozen=True):
             return f"{self.settings.site_url.rstrip('/')}/{slug}"
         return f"{self.origin}/api/v1/blog/articles/by-slug/{slug}"
 
+    def cover(self, article: Article) -> str:
+        """Where an article's picture is; empty if it has none."""
+        cover = article.cover or ""
+        return f"{self.origin}{cover}" if cover.startswith("/") else cover
+
 
 def describe(site: Site, article: Article, author: Author) -> Metadata:
     """Everything for the head of an article's page."""
@@ -56,8 +61,8 @@ def _open_graph(
     }
     if article.published_at is not None:
         found["article:published_time"] = [article.published_at.isoformat()]
-    if article.cover_url:
-        found["og:image"] = [article.cover_url]
+    if cover := site.cover(article):
+        found["og:image"] = [cover]
     if article.tags:
         found["article:tag"] = article.tags
     return found
@@ -84,8 +89,8 @@ def _json_ld(
     }
     if article.published_at is not None:
         found["datePublished"] = article.published_at.isoformat()
-    if article.cover_url:
-        found["image"] = [article.cover_url]
+    if cover := site.cover(article):
+        found["image"] = [cover]
     if article.tags:
         found["keywords"] = article.tags
     return found

@@ -81,7 +81,7 @@ class ArticleCreate(Strict):
     publish: bool = False
     comments_open: bool = True
     cover_file_id: UUID | None = None
-    """An image among the tenant's files."""
+    """An image among the tenant's files, seen by whoever may read the article."""
     cover_url: Url | None = None
     meta_title: ShortText | None = None
     meta_description: ShortText | None = None
@@ -125,6 +125,8 @@ class Article(msgspec.Struct):
     comments_open: bool
     cover_file_id: UUID | None
     cover_url: str | None
+    cover: str | None
+    """Where the picture is: ``cover_url``, or the address of the file here."""
     meta_title: str | None
     meta_description: str | None
     canonical_url: str | None
@@ -151,6 +153,8 @@ class ArticleLine(msgspec.Struct):
     published_at: datetime | None
     cover_file_id: UUID | None
     cover_url: str | None
+    cover: str | None
+    """Where the picture is: ``cover_url``, or the address of the file here."""
     author_id: UUID
     author: str
     created_at: datetime

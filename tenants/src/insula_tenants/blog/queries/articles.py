@@ -15,6 +15,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -95,11 +96,20 @@ _author = (
     .scalar_subquery()
     .label("author")
 )
+_cover = func.coalesce(
+    BlogArticle.cover_url,
+    case(
+        (
+            BlogArticle.cover_file_id.is_not(None),
+            func.concat("/api/v1/blog/articles/", BlogArticle.id, "/cover"),
+        )
+    ),
+).label("cover")
 _WHOLE = (
     BlogArticle.id, BlogArticle.slug, BlogArticle.title, BlogArticle.summary, BlogArticle.body,
     BlogArticle.format, BlogArticle.html, BlogArticle.tags, BlogArticle.status,
     BlogArticle.published_at, BlogArticle.unpublish_at, BlogArticle.comments_open,
-    BlogArticle.cover_file_id, BlogArticle.cover_url, BlogArticle.meta_title,
+    BlogArticle.cover_file_id, BlogArticle.cover_url, _cover, BlogArticle.meta_title,
     BlogArticle.meta_description, BlogArticle.canonical_url, BlogArticle.custom,
     BlogArticle.author_id, _author, BlogArticle.revision, BlogArticle.version,
     BlogArticle.created_at, BlogArticle.updated_at,
@@ -124,7 +134,7 @@ _comments = (
 _LINE = (
     BlogArticle.id, BlogArticle.slug, BlogArticle.title, BlogArticle.summary, BlogArticle.tags,
     BlogArticle.status, BlogArticle.published_at, BlogArticle.cover_file_id,
-    BlogArticle.cover_url, BlogArticle.author_id, _author, BlogArticle.created_at,
+    BlogArticle.cover_url, _cover, BlogArticle.author_id, _author, BlogArticle.created_at,
     BlogArticle.updated_at, favourites.label("favourites"), favourited.label("favourited"),
     _comments.label("comments"),
 )  # fmt: skip

@@ -1,9 +1,10 @@
 """``/api/v1/blog``."""
 
-from insula_tenants.blog.routes import articles, comments, history, people, site, transfer
+from insula_tenants.blog.routes import articles, comments, covers, history, people, site, transfer
 
 ROUTES = (
     *articles.ROUTES,
+    *covers.ROUTES,
     *history.ROUTES,
     *comments.ROUTES,
     *people.ROUTES,

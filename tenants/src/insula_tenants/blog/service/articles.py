@@ -25,6 +25,7 @@ from insula_tenants.blog.events import (
 from insula_tenants.blog.permissions import MANAGE, WRITE
 from insula_tenants.blog.queries import articles as queries
 from insula_tenants.blog.schemas import Article, ArticleCreate, ArticleUpdate
+from insula_tenants.blog.service import covers
 from insula_tenants.blog.service.people import ensure_author
 
 _READ = ("title", "summary", "body", "format", "tags")
@@ -62,9 +63,12 @@ async def insert(
 
     Raises:
         SlugTaken: others took every one that was tried.
+        InvalidInput: there is no such cover.
     """
     article_id = new_id()
     row = _UNSAID | fields | {"id": article_id, "author_id": author_id}
+    if row["cover_file_id"] is not None:
+        await covers.require(tx, row["cover_file_id"])
     row["tags"] = tags_of(row["tags"])
     row["html"] = render(row["body"], row["format"])
     for candidate in await _free(tx, article_id, slug, row["title"]):
@@ -140,6 +144,8 @@ async def apply(
     changes = {n: v for n, v in given.items() if n not in _STORED or v != getattr(stored, n)}
     if "tags" in changes:
         changes["tags"] = tags_of(changes["tags"])
+    if changes.get("cover_file_id") is not None:
+        await covers.require(tx, changes["cover_file_id"])
     slug = changes.pop("slug", None)
     if slug is None and follow_title and "title" in changes:
         slug = await _next_slug(tx, stored, changes["title"])
