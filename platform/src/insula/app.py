@@ -29,7 +29,7 @@ from insula.http.direct import Direct
 from insula.http.docs import documentation
 from insula.http.door import Door
 from insula.http.drain import Drain
-from insula.http.errors import RETRYABLE, to_problem
+from insula.http.errors import is_retryable, to_problem
 from insula.http.exchange import exchange_of, refusal
 from insula.http.gate import Gate
 from insula.http.idempotency import Idempotency
@@ -230,7 +230,7 @@ def _guarded(rights: Rights) -> Middleware:
 
 def _answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     exchange = exchange_of(request.scope)
-    if isinstance(error, RETRYABLE):
+    if is_retryable(error):
         exchange.retry = True
     problem = to_problem(error)
     if isinstance(problem, MethodNotAllowed):

@@ -10,6 +10,7 @@ import rich_click as click
 
 from insula.cli.announcing import announce
 from insula.cli.archives import export_, import_
+from insula.cli.moving import move
 from insula.cli.operating import catalogue, installation_settings, tenant_transaction
 from insula.cli.printing import json_option, print_json, print_record, print_table
 from insula.cli.slots import slots
@@ -30,6 +31,7 @@ def tenants() -> None:
 
 tenants.add_command(export_)
 tenants.add_command(import_)
+tenants.add_command(move)
 tenants.add_command(slots)
 
 

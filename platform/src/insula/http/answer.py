@@ -6,7 +6,7 @@ from typing import Any
 from litestar.types import Message, Send
 
 from insula.http import conditional
-from insula.http.errors import DATABASE_ERRORS, RETRYABLE, to_problem
+from insula.http.errors import DATABASE_ERRORS, is_retryable, to_problem
 from insula.http.exchange import Exchange, refusal
 from insula.http.idempotency import REPLAYED, FirstAnswer, Idempotency
 from insula.http.problem import Problem
@@ -98,7 +98,7 @@ class Answer:
                 await self.problem(problem)
                 return
             except DATABASE_ERRORS as error:
-                if isinstance(error, RETRYABLE) and self._may_retry:
+                if is_retryable(error) and self._may_retry:
                     exchange.retry = True
                     return
                 await self.problem(to_problem(error))

@@ -29,7 +29,7 @@ from insula.identity.tokens import AccessTokens, Claims, TokenRejected
 from insula.keys import operator_token
 from insula.settings import Settings
 from insula.telemetry import metrics
-from insula.tenancy.cells import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME
 from insula.tenancy.errors import TenantMoved, TenantNotFound, TenantSuspended
 from insula.tenancy.tenant import Directory, Limits, Tenant
 
@@ -121,6 +121,19 @@ class Door:
             await self._count_guess(exchange, cost=cost)
         else:
             await self._admit(exchange, claims, cost=cost)
+
+    async def settle(self, exchange: Exchange, *, again: bool = False) -> None:
+        """Wait while the tenant moves to another server; ``again``: read it again first, it may
+        have moved unseen.
+
+        Raises:
+            TenantMoving: it takes longer than it should.
+        """
+        tenant = exchange.tenant
+        if tenant is None or not (again or tenant.status == "moving"):
+            return
+        catalogue = self._catalogue.work(HOME, CATALOGUE_PRELUDE, writes=False)
+        exchange.tenant = await self._directory.settled(tenant, catalogue)
 
     async def _admit(self, exchange: Exchange, claims: Claims | None, *, cost: int) -> None:
         tenant = exchange.tenant = await self._resolve(exchange, claims)

@@ -37,6 +37,8 @@ RETRYABLE = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
 )
+_STRANDED = (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError)
+_ROLE = re.compile(r"t_\d+")
 DATABASE_ERRORS = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -71,6 +73,19 @@ _BY_STATUS: dict[int, type[Problem]] = {
 }
 
 
+def has_moved(error: BaseException) -> bool:
+    """Whether the tenant may have gone to another server: it may not be written to here any more,
+    or its role cannot be bound (:mod:`insula.tenancy.moving.fencing`)."""
+    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+        return True
+    return isinstance(error, _STRANDED) and _ROLE.search(str(error)) is not None
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Whether the same request may succeed in another attempt."""
+    return isinstance(error, RETRYABLE) or has_moved(error)
+
+
 def to_problem(error: BaseException) -> Problem:
     """The problem that an exception amounts to; what nobody foresaw is logged and opaque."""
     if isinstance(error, Problem):
@@ -81,6 +96,8 @@ def to_problem(error: BaseException) -> Problem:
         return InvalidInput(errors=_field_errors(error))
     if isinstance(error, HTTPException):
         return _from_http(error)
+    if has_moved(error):
+        return Unavailable(headers={"Retry-After": "1"})
     if isinstance(error, asyncpg.DataError):  # a number or text that no column can hold
         return InvalidInput("A value is out of the range that can be stored.")
     if isinstance(error, _UNAVAILABLE):

@@ -21,7 +21,7 @@ from insula.http.body import ClientDisconnected, check_json, paced, read_body
 from insula.http.dialect import GATED, Dialects
 from insula.http.door import SIGN_UP, Door
 from insula.http.drain import Drain
-from insula.http.errors import to_problem
+from insula.http.errors import DATABASE_ERRORS, is_retryable, to_problem
 from insula.http.exchange import KEY, Exchange
 from insula.http.idempotency import HEADER as IDEMPOTENCY_HEADER
 from insula.http.idempotency import Idempotency
@@ -195,8 +195,10 @@ class Gate:
     # The handler
 
     async def _dispatch(self, exchange: Exchange, answer: Answer, receive: Receive) -> None:
-        """Run the handler in a unit of work; again, if a migration changed a cached plan under it
-        and the body is at hand."""
+        """Run the handler in a unit of work; again, if a migration changed a cached plan under it,
+        or the tenant has gone to another server, and the body is at hand."""
+        if exchange.method not in _SAFE:
+            await self._door.settle(exchange)
         if self._uploads.takes(exchange.method, exchange.path):
             exchange.work = self._work(exchange)
             body = await self._upload_keys.begin(exchange, answer, paced(receive))
@@ -208,15 +210,23 @@ class Gate:
         for attempt in range(_ATTEMPTS):
             exchange.retry = False
             work = exchange.work = self._work(exchange)
-            name = await self._claim(exchange, answer)
-            if answer.is_done:
-                return
-            answer.begin(self._idempotency, name, may_retry=attempt < _ATTEMPTS - 1)
-            await self._app(scope, _replay(exchange.body, receive), answer)
+            may_retry = attempt < _ATTEMPTS - 1
+            try:
+                name = await self._claim(exchange, answer)
+            except DATABASE_ERRORS as error:
+                if not (may_retry and is_retryable(error)):
+                    raise
+                exchange.retry = True
+            else:
+                if answer.is_done:
+                    return
+                answer.begin(self._idempotency, name, may_retry=may_retry)
+                await self._app(scope, _replay(exchange.body, receive), answer)
             if not exchange.retry:
                 return
             if work is not None:
                 await work.finish(success=False)
+            await self._door.settle(exchange, again=True)
             scope = cast(HTTPScope, {**fresh, "state": {}})  # where Litestar keeps an attempt
             await asyncio.sleep(0.01 * attempt)
 

@@ -33,6 +33,15 @@ class TenantMoved(Problem):
         super().__init__(headers={"Location": location})
 
 
+class TenantMoving(Problem):
+    """The tenant is on its way to another server, which takes a moment: send the request again."""
+
+    status, slug, title = 503, "tenant-moving", "This tenant is moving"
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
+
+
 class TenantRequired(Problem):
     """Name a tenant: by its host, by the header ``Insula-Tenant: <slug>``, or with a token."""
 

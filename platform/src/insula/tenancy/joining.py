@@ -57,7 +57,7 @@ class Joined(msgspec.Struct, frozen=True):
 
 _tenants = (
     select(func.count())
-    .where(TenantRow.bucket / BUCKETS_OF_CELL == CellRow.number)
+    .where(TenantRow.bucket // BUCKETS_OF_CELL == CellRow.number)
     .scalar_subquery()
 )
 _LINES = Statement(
@@ -104,7 +104,7 @@ _SET_STATE = Statement(
 )
 _COUNT = Statement(
     select(func.count())
-    .where(TenantRow.bucket / BUCKETS_OF_CELL == bindparam("cell", type_=SmallInteger))
+    .where(TenantRow.bucket // BUCKETS_OF_CELL == bindparam("cell", type_=SmallInteger))
     .select_from(TenantRow),
     int,
 )

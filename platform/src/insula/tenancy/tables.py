@@ -138,6 +138,8 @@ class MoveRow(CatalogueTable):
     """The bucket that it leaves."""
     target: Mapped[int] = mapped_column(SmallInteger)
     phase: Mapped[str] = mapped_column(server_default="copying")
+    status: Mapped[str] = mapped_column(server_default="active")
+    """The tenant's, before it was paused."""
     copied: Mapped[list[str]] = mapped_column(server_default="{}")
     """Tables whose first copy is complete."""
     size: Mapped[int] = mapped_column(BigInteger, server_default="0")

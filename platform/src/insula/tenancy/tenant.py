@@ -1,10 +1,12 @@
 """A tenant as a request sees it, and the process-wide cache of them."""
 
+import asyncio
 import time
 from collections import OrderedDict
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +16,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from insula.db import Statement, Work
 from insula.db.wire import Prelude
 from insula.i18n.catalogues import SOURCE
+from insula.tenancy.errors import TenantMoving, TenantNotFound
 from insula.tenancy.tables import DomainRow, FormerSlug, TenantModule, TenantRow
 
 STALE_SECONDS = 30.0
@@ -21,6 +24,10 @@ STALE_SECONDS = 30.0
 
 _LATE_SECONDS = 60.0
 """How long the transaction of a change may have taken: it counts from its beginning."""
+
+_MOVING_SECONDS = 10.0
+"""A request waits so long for a tenant that moves to another server."""
+_LOOK_SECONDS = 0.02
 
 UNKNOWN_SECONDS = 2.0
 """A host name that is nobody's domain is not looked for again for this long."""
@@ -57,11 +64,34 @@ class Limits(msgspec.Struct, frozen=True, omit_defaults=True):
     """Bytes that its files may take."""
 
 
+class _Place:
+    """Where a tenant is, as far as this process knows."""
+
+    __slots__ = ("__weakref__", "bucket", "epoch")
+
+    def __init__(self, bucket: int, epoch: int) -> None:
+        self.bucket = bucket
+        self.epoch = epoch
+
+
+_places: WeakValueDictionary[UUID, _Place] = WeakValueDictionary()
+
+
+def _place(record: TenantRecord) -> _Place:
+    """One place for all that hold the tenant, so that each of them finds it after it has moved."""
+    place = _places.get(record.id)
+    if place is None:
+        place = _places[record.id] = _Place(record.bucket, record.epoch)
+    elif place.epoch <= record.epoch:
+        place.bucket, place.epoch = record.bucket, record.epoch
+    return place
+
+
 class Tenant:
     """One tenant, resolved: ready to be bound."""
 
     __slots__ = (
-        "bucket",
+        "_place",
         "domains",
         "epoch",
         "id",
@@ -85,7 +115,7 @@ class Tenant:
         self.slug = record.slug
         self.name = record.name
         self.status = record.status
-        self.bucket = record.bucket
+        self._place = _place(record)
         self.epoch = record.epoch
         self.modules = frozenset(record.modules)
         self.locale = record.locale or SOURCE
@@ -97,6 +127,11 @@ class Tenant:
         self.domains = frozenset(record.domains)
         """Its own host names, those that are verified."""
         self.prelude = prelude(record.number)
+
+    @property
+    def bucket(self) -> int:
+        """Where it is now; whoever holds a tenant for long follows it when it moves."""
+        return self._place.bucket
 
 
 def schema_name(number: int) -> str:
@@ -190,6 +225,7 @@ class Directory:
         self._ids: dict[str, str] = {}
         self._numbers: dict[int, str] = {}
         self._hosts: OrderedDict[str, str | float] = OrderedDict()
+        self._settling: dict[UUID, asyncio.Task[Tenant]] = {}
 
     def knows(self, slug: str) -> bool:
         """Whether a tenant of this slug was there lately."""
@@ -263,6 +299,33 @@ class Directory:
             for slug in {line.slug, self._ids.get(str(line.id)), self._numbers.get(line.number)}:
                 if slug is not None and (cached := self._tenants.get(slug)) is not None:
                     self.forget(cached)
+
+    async def settled(self, tenant: Tenant, catalogue: Work) -> Tenant:
+        """The tenant as it is now; if it moves, once it has moved. However many wait, one asks.
+
+        Raises:
+            TenantMoving: it takes longer than it should.
+            TenantNotFound: it is gone.
+        """
+        asking = self._settling.get(tenant.id)
+        if asking is None:
+            asking = self._settling[tenant.id] = asyncio.create_task(
+                self._await_move(tenant, catalogue)
+            )
+            asking.add_done_callback(lambda _: self._settling.pop(tenant.id, None))
+        return await asyncio.shield(asking)
+
+    async def _await_move(self, tenant: Tenant, catalogue: Work) -> Tenant:
+        deadline = time.monotonic() + _MOVING_SECONDS
+        while time.monotonic() < deadline:
+            self.forget(tenant)
+            fresh = await self.by_id(tenant.key, catalogue)
+            if fresh is None:
+                raise TenantNotFound
+            if fresh.status != "moving":
+                return fresh
+            await asyncio.sleep(_LOOK_SECONDS)
+        raise TenantMoving
 
     def forget(self, tenant: Tenant) -> None:
         self._tenants.pop(tenant.slug, None)

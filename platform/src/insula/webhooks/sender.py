@@ -21,7 +21,7 @@ from insula.db import Database, Work
 from insula.db.listening import first_of
 from insula.egress import Egress
 from insula.telemetry.tracing import Tracing
-from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME
+from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, cell_of
 from insula.tenancy.tenant import BY_NUMBER, Tenant, number_of
 from insula.webhooks import queries, sending
 from insula.webhooks.draining import BATCH, Drain
@@ -71,6 +71,7 @@ class Sender:
     ) -> None:
         self._tenants = tenants
         self._catalogue = catalogue
+        self._cell = cell
         self._queue = partial(catalogue.transaction, cell, CATALOGUE_PRELUDE)
         self._poster = Poster(egress, secrets, tracing, clock)
         self._clock = clock
@@ -147,7 +148,7 @@ class Sender:
             tenant = await self._find(turn)
             if tenant is None:
                 await lease.forget()
-            elif tenant.status == "moving":
+            elif tenant.status == "moving" or cell_of(tenant.bucket) != self._cell:
                 await lease.finish(due=self._clock() + _MOVING)
             elif tenant.status != "active":
                 await lease.finish(due=self._clock() + _SUSPENDED)

@@ -19,6 +19,7 @@ CREATE TABLE moves (
     source SMALLINT NOT NULL,
     target SMALLINT NOT NULL,
     phase TEXT DEFAULT 'copying' NOT NULL,
+    status TEXT DEFAULT 'active' NOT NULL,
     copied TEXT[] DEFAULT '{}' NOT NULL,
     size BIGINT DEFAULT '0' NOT NULL,
     started_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL,
