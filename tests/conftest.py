@@ -6,6 +6,7 @@ pytest_plugins = [
     "fixtures.installation",
     "fixtures.background",
     "fixtures.brokers",
+    "fixtures.cells",
     "fixtures.receiver",
     "fixtures.collector",
     "fixtures.live",

@@ -31,6 +31,7 @@ from insula.settings import Settings
 from insula.tenancy import slots
 from insula.tenancy.cells import HOME, Cells
 from insula.tenancy.filling import Filling, Refill
+from insula.tenancy.moving.tending import tend
 from insula.webhooks.fanout import WebhookConsumer
 from insula.webhooks.sender import CHANNEL as WEBHOOKS
 from insula.webhooks.sender import Sender
@@ -89,6 +90,7 @@ def _parts(
         runner.run(stop),
         *(part.run(stop) for part in outward),
         *(part.run(stop) for part in inward),
+        tend(foundation.cells, foundation.modules, foundation.redis, stop),
     ]
     return once, lambda cell: _cell_parts(foundation, cell, following, runner, stop)
 

@@ -67,7 +67,6 @@ async def _create(form: SignUp, modules: list[Module]) -> TenantLine:
     settings = installation_settings()
     async with catalogue(settings) as work:
         tenant, _ = await found(work, form, buckets=settings.buckets)
-        await provisioning.leave(work)
         for module in modules:
             await provisioning.enable(work, tenant, module)
         return await lifecycle.get_line(work, form.slug)

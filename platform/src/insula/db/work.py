@@ -33,7 +33,16 @@ class Work:
     called.
     """
 
-    __slots__ = ("_begun", "_capabilities", "_connection", "_kept", "_pool", "_prelude", "_writes")
+    __slots__ = (
+        "_begun",
+        "_capabilities",
+        "_connection",
+        "_database",
+        "_kept",
+        "_pool",
+        "_prelude",
+        "_writes",
+    )
 
     def __init__(
         self,
@@ -42,8 +51,10 @@ class Work:
         *,
         writes: bool,
         capabilities: Capabilities | None = None,
+        database: "Database | None" = None,
     ) -> None:
         self._capabilities = capabilities
+        self._database = database
         self._pool = pool
         self._prelude = prelude
         self._writes = writes
@@ -192,6 +203,17 @@ class Work:
         return self._capabilities
 
     @property
+    def database(self) -> "Database":
+        """Where it comes from: for transactions beside this one.
+
+        Raises:
+            RuntimeError: it was made by hand.
+        """
+        if self._database is None:
+            raise RuntimeError("Database.work() makes a Work that knows its database")
+        return self._database
+
+    @property
     def is_open(self) -> bool:
         return self._connection is not None
 
@@ -283,7 +305,7 @@ class Database:
         pool = self._pools.get(bucket)
         if pool is None:
             pool = self._pools[bucket] = self._make(bucket)
-        work = Work(pool, prelude, writes=writes, capabilities=self._capabilities)
+        work = Work(pool, prelude, writes=writes, capabilities=self._capabilities, database=self)
         if not prelude.ready:
             prelude.unseal(work.capabilities)
         return work

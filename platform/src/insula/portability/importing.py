@@ -91,7 +91,11 @@ async def import_tenant(
     slug = slug or manifest.source.slug
     check_slug(slug)
     tenant = await provisioning.create(
-        catalogue, slug=slug, name=manifest.tenant.name, buckets=target.settings.buckets
+        catalogue,
+        slug=slug,
+        name=manifest.tenant.name,
+        buckets=target.settings.buckets,
+        at_home=True,  # rows and catalogue are one transaction
     )
     try:
         await _rebuild_core(catalogue, tenant, standings[core.TENANT])

@@ -17,9 +17,9 @@ from sqlalchemy import Integer, Text, bindparam, text
 from insula.db import Database, Statement, Work
 from insula.db.listening import first_of
 from insula.db.pool import PoolExhausted
-from insula.tenancy import core, slots
+from insula.tenancy import core, placement, slots
 from insula.tenancy.building import LEAVE, build, enter, portions
-from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, cell_of
+from insula.tenancy.cells import BUCKETS_OF_CELL, CATALOGUE_PRELUDE, HOME
 from insula.tenancy.migrations import (
     APPLIED,
     MigrationChanged,
@@ -88,7 +88,9 @@ class Filling:
     async def begin(self) -> Slot:
         """A new slot, with the first of its tables."""
         async with self._home() as tx:
-            slot = await tx.one(slots.BEGIN, buckets=self._buckets)
+            room = await placement.choose(tx, self._buckets)
+            first = room.cell * BUCKETS_OF_CELL
+            slot = await tx.one(slots.BEGIN, first=first, buckets=room.buckets)
             return await self._take_further(tx, slot)
 
     async def step(self, number: int | None = None) -> Slot | None:
@@ -110,7 +112,7 @@ class Filling:
             slot = await self.step(slot.number)
 
     async def _take_further(self, tx: Work, slot: Slot) -> Slot:
-        async with self._at(slot, tx) as there:
+        async with placement.at(tx, slot.bucket) as there:
             version = await self._advance(there, slot)
         state = "building" if version < self._version else "free"
         await tx.execute(slots.SET, slot=slot.number, new_state=state, new_version=version)
@@ -142,7 +144,7 @@ class Filling:
             slot = await tx.find(slots.TAKE, state="dropping", slot=number)
             if slot is None:
                 return None
-            async with self._at(slot, tx) as there:
+            async with placement.at(tx, slot.bucket) as there:
                 is_gone = await self._drop_some(there, slot)
             if is_gone:
                 await tx.execute(slots.REMOVE, slot=slot.number)
@@ -169,16 +171,6 @@ class Filling:
             await tx.run_script("SET LOCAL synchronous_commit = off")
             if self._leads:
                 await tx.execute(slots.LEAD)
-            yield tx
-
-    @asynccontextmanager
-    async def _at(self, slot: Slot, home: Work) -> AsyncIterator[Work]:
-        """A transaction where the slot is. Elsewhere than at home it is committed first: should
-        the catalogue not learn of it, the step is found to be done already."""
-        if (cell := cell_of(slot.bucket)) == HOME:
-            yield home
-            return
-        async with self._catalogue.transaction(cell, CATALOGUE_PRELUDE) as tx:
             yield tx
 
     # In bulk

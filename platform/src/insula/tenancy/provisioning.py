@@ -12,15 +12,28 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from insula.db import Statement, Work, binds
 from insula.db.ids import new_id
+from insula.identity.tables import UserRow
 from insula.module import Module
-from insula.tenancy import core, slots
+from insula.tenancy import core, placement, slots
 from insula.tenancy.building import LEAVE, build, enter
-from insula.tenancy.errors import ModuleNeeded, ModuleNeedsOthers, SlugTaken
+from insula.tenancy.cells import BUCKETS_OF_CELL, HOME, cell_of
+from insula.tenancy.errors import ModuleNeeded, ModuleNeedsOthers, SlugTaken, TenantMoving
 from insula.tenancy.migrations import APPLIED, MigrationFile, pending, read, script
+from insula.tenancy.placement import Room
 from insula.tenancy.roles import OWNER
-from insula.tenancy.tables import TenantModule, TenantRow
+from insula.tenancy.tables import MoveRow, TenantModule, TenantRow
 from insula.tenancy.tenant import Tenant, TenantRecord, schema_name
 
+_ANY = 32_767
+"""The highest number that a bucket can have."""
+# What a sign-up has written that was not committed at home.
+_EMPTY = Statement(delete(UserRow))
+IS_MOVING = Statement(
+    select(MoveRow.tenant_id).where(
+        MoveRow.tenant_id == bindparam("tenant_id"), MoveRow.phase != "done"
+    ),
+    UUID,
+)
 _RAISE_EPOCH = Statement(
     update(TenantRow)
     .where(TenantRow.id == bindparam("tenant_id"))
@@ -58,12 +71,13 @@ _ENABLED = Statement(
 )
 
 
-async def create(catalogue: Work, *, slug: str, name: str, buckets: int, low: int = 1) -> Tenant:
-    """Make a tenant of a slot that was built ahead; if there is none, build its schema now. Whoever
-    fills slots is woken if fewer than ``low`` are left.
-
-    Afterwards ``catalogue`` stands in the schema as its owner, so that the first user can be
-    written. Call :func:`leave` when that is done.
+async def create(
+    catalogue: Work, *, slug: str, name: str, buckets: int, low: int = 1, at_home: bool = False
+) -> Tenant:
+    """Make a tenant of a slot that was built ahead; if there is none, build its schema now, in the
+    cell that is least full or ``at_home``. Whoever fills slots is woken if fewer than ``low`` are
+    left. What is written into the schema then (:func:`placement.inside`) may be committed before
+    the tenant is: a slot that lies elsewhere than at home may have been begun before.
 
     Raises:
         SlugTaken: another tenant has the slug, or got it a moment ago.
@@ -71,18 +85,25 @@ async def create(catalogue: Work, *, slug: str, name: str, buckets: int, low: in
     tenant_id, files = new_id(), core.tenant_files()
     new = {"id": tenant_id, "slug": slug, "name": name, "version": files[-1].version}
     try:
-        place = await catalogue.find(slots.CLAIM, **new, count_to=low)
-        if place is not None:
-            entering = enter(place.number)
-        else:
-            place = await catalogue.one(slots.SKIP, **new, buckets=buckets)
-            entering = build(place.number, place.bucket, files, catalogue.capabilities)
+        highest = BUCKETS_OF_CELL - 1 if at_home else _ANY
+        place = await catalogue.find(slots.CLAIM, **new, count_to=low, highest=highest)
+        if is_new := place is None:
+            room = Room(HOME, buckets) if at_home else await placement.choose(catalogue, buckets)
+            first = room.cell * BUCKETS_OF_CELL
+            place = await catalogue.one(slots.SKIP, **new, first=first, buckets=room.buckets)
     except asyncpg.UniqueViolationError as error:
         raise SlugTaken(slug) from error
-    waking = f"NOTIFY {slots.CHANNEL};" if place.others < low else ""
-    await catalogue.run_script(waking + entering)
+    if place.others < low:
+        await catalogue.run_script(f"NOTIFY {slots.CHANNEL}")
     number, bucket = place.number, place.bucket
-    return Tenant(TenantRecord(tenant_id, number, slug, name, "active", bucket, 0, []))
+    tenant = Tenant(TenantRecord(tenant_id, number, slug, name, "active", bucket, 0, []))
+    if is_new:
+        async with placement.at(catalogue, bucket) as work:
+            await work.run_script(build(number, bucket, files, work.capabilities) + LEAVE)
+    elif cell_of(bucket) != HOME:
+        async with placement.inside(catalogue, tenant) as work:
+            await work.execute(_EMPTY)
+    return tenant
 
 
 async def leave(catalogue: Work) -> None:
@@ -118,14 +139,18 @@ async def enable(catalogue: Work, tenant: Tenant, module: Module) -> int:
 
     Raises:
         ModuleNeedsOthers: modules that it needs are off.
+        TenantMoving: try again when it has moved.
     """
     await catalogue.one(_LOCK, tenant_id=tenant.id)
     enabled = set(await catalogue.many(_ENABLED, tenant_id=tenant.id))
     if missing := sorted(set(module.needs) - enabled):
         raise ModuleNeedsOthers(module.name, missing)
     files = read(module.name, module.migrations) if module.tables else ()
+    if await catalogue.find(IS_MOVING, tenant_id=tenant.id) is not None:
+        raise TenantMoving  # its tables are being made elsewhere, as they are now
     if files:
-        await apply(catalogue, tenant.number, files)
+        async with placement.at(catalogue, tenant.bucket) as work:
+            await apply(work, tenant.number, files)
     await _record(catalogue, tenant.id, module.name, files, enabled=True)
     return await catalogue.one(_RAISE_EPOCH, tenant_id=tenant.id)
 

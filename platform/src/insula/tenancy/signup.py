@@ -1,5 +1,7 @@
 """Signing up: a slot becomes a tenant with an owner, in one transaction."""
 
+from typing import Any
+
 import msgspec
 
 from insula.db import Work
@@ -9,7 +11,7 @@ from insula.identity import passwords, queries
 from insula.identity.emails import normalise
 from insula.identity.schemas import Tokens, User
 from insula.identity.sessions import Device, Sessions
-from insula.tenancy import lifecycle, provisioning
+from insula.tenancy import lifecycle, placement, provisioning
 from insula.tenancy.schemas import SignUp, check_slug
 from insula.tenancy.tenant import Tenant
 
@@ -34,24 +36,25 @@ async def sign_up(
     Raises:
         InvalidInput, SlugTaken: see there.
     """
-    tenant, owner = await found(catalogue, form, buckets=buckets, low=low)
-    tokens = await sessions.start(
-        catalogue,
-        tenant_id=tenant.id,
-        user_id=owner.id,
-        role="owner",
-        method="password",
-        device=device,
-    )
-    await provisioning.leave(catalogue)
+    email, password_hash = await _check(form)
+    tenant = await _create(catalogue, form, buckets=buckets, low=low)
+    async with placement.inside(catalogue, tenant) as tx:
+        owner = await _insert_owner(tx, form, email, password_hash)
+        tokens = await sessions.start(
+            tx,
+            tenant_id=tenant.id,
+            user_id=owner.id,
+            role="owner",
+            method="password",
+            device=device,
+        )
     return NewTenant(tenant, owner, tokens)
 
 
 async def found(
-    catalogue: Work, form: SignUp, *, buckets: int, low: int = 1
+    catalogue: Work, form: SignUp, *, buckets: int, low: int = 1, at_home: bool = False
 ) -> tuple[Tenant, User]:
-    """Make a tenant and its first owner; ``catalogue`` then stands in the tenant's schema, until
-    :func:`provisioning.leave`.
+    """Make a tenant and its first owner.
 
     The password is hashed before the transaction begins: nobody waits for a hash while the slug is
     locked. A crash at any point leaves nothing.
@@ -60,11 +63,18 @@ async def found(
         InvalidInput, SlugTaken: see there.
     """
     email, password_hash = await _check(form)
+    tenant = await _create(catalogue, form, buckets=buckets, low=low, at_home=at_home)
+    async with placement.inside(catalogue, tenant) as tx:
+        return tenant, await _insert_owner(tx, form, email, password_hash)
+
+
+async def _create(catalogue: Work, form: SignUp, **options: Any) -> Tenant:
     await lifecycle.check_free(catalogue, form.slug)
-    tenant = await provisioning.create(
-        catalogue, slug=form.slug, name=form.name, buckets=buckets, low=low
-    )
-    owner = await catalogue.one(
+    return await provisioning.create(catalogue, slug=form.slug, name=form.name, **options)
+
+
+async def _insert_owner(tx: Work, form: SignUp, email: str, password_hash: str) -> User:
+    return await tx.one(
         queries.INSERT_USER,
         id=new_id(),
         email=email,
@@ -72,7 +82,6 @@ async def found(
         role="owner",
         password_hash=password_hash,
     )
-    return tenant, owner
 
 
 async def _check(form: SignUp) -> tuple[str, str]:

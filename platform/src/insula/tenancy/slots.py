@@ -68,7 +68,9 @@ CLAIM = Statement(
     text("""
     WITH slot AS (
         DELETE FROM slots WHERE number = (
-            SELECT number FROM slots WHERE state = 'free' AND version >= :version
+            SELECT number FROM slots
+            WHERE state = 'free' AND version >= :version AND bucket <= :highest
+                AND bucket / 100 = ANY (SELECT number FROM cells WHERE state = 'open')
             ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
         )
         RETURNING number, bucket, version
@@ -86,7 +88,7 @@ CLAIM = Statement(
         ) AS others
     )
     """)
-    .bindparams(*_NEW, bindparam("count_to", type_=Integer))
+    .bindparams(*_NEW, bindparam("count_to", type_=Integer), bindparam("highest", type_=Integer))
     .columns(*_CLAIMED),
     Claimed,
 )
@@ -101,10 +103,10 @@ SKIP = Statement(
         SELECT :id, 'core', :version, false
     )
     INSERT INTO tenants (id, number, slug, name, bucket)
-    SELECT :id, number, :slug, :name, number % :buckets FROM slot
+    SELECT :id, number, :slug, :name, :first + number % :buckets FROM slot
     RETURNING number, bucket, 0
     """)
-    .bindparams(*_NEW, bindparam("buckets", type_=Integer))
+    .bindparams(*_NEW, bindparam("first", type_=Integer), bindparam("buckets", type_=Integer))
     .columns(*_CLAIMED),
     Claimed,
 )
@@ -118,10 +120,10 @@ _COLUMNS = (SlotRow.number, SlotRow.bucket, SlotRow.state, SlotRow.version)
 BEGIN = Statement(
     text("""
     INSERT INTO slots (number, bucket)
-    SELECT number, number % :buckets FROM nextval('slots_number_seq') AS number
+    SELECT number, :first + number % :buckets FROM nextval('slots_number_seq') AS number
     RETURNING number, bucket, state, version
     """)
-    .bindparams(bindparam("buckets", type_=Integer))
+    .bindparams(bindparam("first", type_=Integer), bindparam("buckets", type_=Integer))
     .columns(*_COLUMNS),
     Slot,
 )

@@ -25,7 +25,7 @@ _LOCK = 0x4D6F7665 << 32
 _FEW = 200
 """Changes that may be left to be copied while writes wait."""
 _ROUNDS = 20
-_HANDS_SECONDS = 20.0
+_LOOKS_FOR_HANDS = 200
 
 
 class MoveTaken(CellRefused):
@@ -177,10 +177,10 @@ class Mover:
 
     async def _await_hands(self, ends: _Ends) -> None:
         """Let jobs that run come to an end: one that meets the pause is run again."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_HANDS_SECONDS):
-                while await spooled.in_hand(ends.source, ends.schema):
-                    await asyncio.sleep(0.1)
+        for _ in range(_LOOKS_FOR_HANDS):
+            if not await spooled.in_hand(ends.source, ends.schema):
+                break
+            await asyncio.sleep(0.1)
 
     async def _pause(self, move: Move) -> None:
         tenant = await self._tenant(move)

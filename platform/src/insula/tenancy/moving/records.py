@@ -66,9 +66,6 @@ UNATTENDED = Statement(
     _moves.where((M.phase == "paused") | (M.phase == "switched")).order_by(M.started_at), Move
 )
 """Moves that must not stay as they are: somebody waits, or something is there twice."""
-IS_MOVING = Statement(
-    select(M.tenant_id).where(M.tenant_id == bindparam("tenant_id"), M.phase != "done"), UUID
-)
 
 
 class Load(msgspec.Struct, frozen=True):

@@ -1,0 +1,322 @@
+"""Several PostgreSQL servers: tenants are spread over them, kept apart, and moved between them."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from fixtures.cells import TwoCells
+from fixtures.installation import TestTenant
+from fixtures.receiver import Receiver
+from fixtures.waiting import eventually
+from insula.tenancy.roles import bucket_login, login_url
+
+pytestmark = pytest.mark.xdist_group("cells")
+
+
+def write_note(tenant: TestTenant, title: str) -> dict[str, Any]:
+    answer = tenant.http.post("/api/v1/notes", json={"title": title, "body": "Water the *beds*."})
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def log_of(tenant: TestTenant) -> list[dict[str, Any]]:
+    """The whole log of events."""
+    items: list[dict[str, Any]] = []
+    query: dict[str, Any] = {}
+    while True:
+        page = tenant.http.get("/api/v1/events", params={"limit": 500, **query}).json()["items"]
+        if not page:
+            return items
+        items += page
+        query = {"after": items[-1]["id"]}
+
+
+# Placement
+
+
+def test_new_tenants_go_where_there_is_most_room(two_cells: TwoCells) -> None:
+    tenants = [two_cells.sign_up() for _ in range(4)]
+    assert Counter(map(two_cells.cell_of, tenants)) == {"home": 2, "annex": 2}
+
+
+def test_slots_are_built_where_there_is_most_room_and_taken_from_there(
+    two_cells: TwoCells,
+) -> None:
+    two_cells.command.json("tenants", "slots", "--fill", "2")
+    tenants = [two_cells.sign_up() for _ in range(2)]
+    assert Counter(map(two_cells.cell_of, tenants)) == {"home": 1, "annex": 1}
+
+
+def test_a_draining_cell_gets_no_tenants(two_cells: TwoCells) -> None:
+    assert two_cells.cell_of(two_cells.sign_up_at("annex")) == "annex"
+    assert two_cells.cell_of(two_cells.sign_up_at("home")) == "home"
+
+
+def test_a_tenant_elsewhere_has_everything(two_cells: TwoCells, receiver: Receiver) -> None:
+    tenant = two_cells.sign_up_at("annex", "notes")
+    hook = tenant.http.post("/api/v1/webhooks", json={"url": receiver.url, "events": ["*"]})
+    assert hook.status_code == 201, hook.text
+    note = write_note(tenant, "Radishes")
+    assert tenant.http.get(f"/api/v1/notes/{note['id']}").json()["title"] == "Radishes"
+    assert two_cells.ask("annex", f"SELECT count(*) FROM t_{two_cells.number(tenant)}.notes") == 1
+    eventually(lambda: "notes.note.created" in [event["type"] for event in log_of(tenant)])
+    eventually(lambda: "notes.note.created" in receiver.said("type"))
+    member = tenant.add_user()
+    assert member.http.get("/api/v1/notes").status_code == 200
+
+
+def test_a_job_of_a_tenant_elsewhere_is_done(two_cells: TwoCells) -> None:
+    tenant = two_cells.sign_up_at("annex")
+    made = tenant.http.post(
+        "/api/v1/files",
+        content=b"seeds",
+        headers={"content-type": "text/plain"},
+        params={"name": "seeds.txt"},
+    )
+    assert made.status_code == 201, made.text
+    assert tenant.http.delete(f"/api/v1/files/{made.json()['id']}?purge=true").is_success
+    schema = f"t_{two_cells.number(tenant)}"
+    eventually(
+        lambda: two_cells.ask(
+            "annex",
+            f"SELECT bool_and(status = 'succeeded') FROM {schema}.jobs WHERE name = 'files.remove'",
+        )
+    )
+
+
+def test_the_logins_of_one_cell_open_no_other(two_cells: TwoCells) -> None:
+    settings = two_cells.installation.settings
+
+    async def connect(bucket: int, cell: str) -> None:
+        url = login_url(settings, bucket_login(bucket), two_cells.urls[cell])
+        await (await asyncpg.connect(url)).close()
+
+    for bucket, own, other in ((0, "home", "annex"), (100, "annex", "home")):
+        asyncio.run(connect(bucket, own))
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            asyncio.run(connect(bucket, other))
+
+
+# The command
+
+
+def test_a_database_is_one_cell_only(two_cells: TwoCells) -> None:
+    run = two_cells.command.run
+    for name, url in (("second", two_cells.urls["annex"]), ("third", two_cells.urls["home"])):
+        refused = run("cells", "add", name, stdin=url)
+        assert refused.returncode != 0
+        assert "already" in refused.stderr or "home" in refused.stderr
+    names = [line["name"] for line in two_cells.command.json("cells", "list")]
+    assert names == ["home", "annex"]
+
+
+def test_a_cell_with_tenants_is_not_closed(two_cells: TwoCells) -> None:
+    two_cells.sign_up_at("annex")
+    refused = two_cells.command.run("cells", "close", "annex")
+    assert refused.returncode != 0
+    assert "move" in refused.stderr
+
+
+def test_cells_are_checked(two_cells: TwoCells) -> None:
+    assert two_cells.command.json("cells", "check") == {"home": "ok", "annex": "ok"}
+
+
+# Moving
+
+
+@dataclass
+class Traffic:
+    """What clients of a tenant did while it moved."""
+
+    written: list[str] = field(default_factory=list)
+    """Titles of notes that were acknowledged."""
+    reads: int = 0
+    refused: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def traffic(tenant: TestTenant, writers: int = 2) -> Iterator[Traffic]:
+    """Clients that write and read without pause; none of them tries anything again."""
+    seen, stop = Traffic(), threading.Event()
+    headers = tenant.http.headers
+
+    def write(writer: int) -> None:
+        with httpx.Client(base_url=tenant.url, headers=headers, timeout=60) as client:
+            number = 0
+            while not stop.is_set():
+                title = f"note {writer}-{number}"
+                answer = client.post("/api/v1/notes", json={"title": title, "body": "Rain."})
+                number += 1
+                if answer.status_code == 201:
+                    seen.written.append(title)
+                else:
+                    seen.refused.append(answer.text)
+
+    def read() -> None:
+        with httpx.Client(base_url=tenant.url, headers=headers, timeout=60) as client:
+            while not stop.is_set():
+                known = len(seen.written)
+                answer = client.get("/api/v1/notes", params={"limit": 1})
+                if answer.status_code != 200 or (known and not answer.json()["items"]):
+                    seen.refused.append(answer.text)
+                seen.reads += 1
+
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(writers)]
+    threads.append(threading.Thread(target=read))
+    for thread in threads:
+        thread.start()
+    try:
+        eventually(lambda: len(seen.written) > 3)
+        yield seen
+        before = len(seen.written)
+        eventually(lambda: len(seen.written) > before + 3)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_tenant_moves_under_its_clients_eyes_and_back(two_cells: TwoCells) -> None:
+    tenant = two_cells.sign_up_at("home", "notes")
+    number = two_cells.number(tenant)
+    with traffic(tenant) as seen:
+        for cell, other in (("annex", "home"), ("home", "annex")):
+            moved = two_cells.command.json("tenants", "move", tenant.slug, cell)
+            assert moved["phase"] == "done"
+            assert two_cells.cell_of(tenant) == cell
+            left = "SELECT to_regnamespace($1) IS NOT NULL OR to_regrole($1) IS NOT NULL"
+            assert not two_cells.ask(other, left, f"t_{number}")
+    assert seen.refused == []
+    assert seen.reads > 0
+    titles = two_cells.ask("home", f"SELECT array_agg(title) FROM t_{number}.notes")
+    assert sorted(titles) == sorted(seen.written)
+    eventually(lambda: len(_created(tenant)) == len(seen.written))
+    numbers = two_cells.ask("home", f"SELECT array_agg(seq ORDER BY seq) FROM t_{number}.events")
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert tenant.http.get("/api/v1/notes", params={"q": "rain"}).json()["items"]
+
+
+def _created(tenant: TestTenant) -> set[str]:
+    return {event["id"] for event in log_of(tenant) if event["type"] == "notes.note.created"}
+
+
+_STEPS = (
+    "carrying.copy_table",
+    "carrying.compare",
+    "fencing.fence",
+    "spooled.carry",
+    "fencing.cut",
+    "spooled.carry_late",
+    "fencing.drop",
+)
+_KILLED = """
+import os, signal, sys
+from insula.cli import main
+from insula.tenancy.moving import {module}
+
+def around(call):
+    calls = 0
+    async def killed(*arguments):
+        nonlocal calls
+        result = await call(*arguments)
+        calls += 1
+        if calls == {after}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+    return killed
+
+{module}.{name} = around({module}.{name})
+main(sys.argv[1:])
+"""
+
+
+def test_a_move_that_is_killed_is_finished(two_cells: TwoCells) -> None:
+    """By the same command, or, once writes wait, by a worker."""
+    tenant = two_cells.sign_up_at("home", "notes")
+    write_note(tenant, "Before")
+    cells = ["annex", "home"]
+    for place, step in enumerate(_STEPS):
+        cell = cells[place % 2]
+        _move_and_die(two_cells, tenant, cell, step)
+        note = write_note(tenant, f"After {step}")  # waits for a worker, if need be
+        moves = two_cells.command.json("tenants", "move", tenant.slug, "--status")
+        if moves[0]["phase"] == "copying":
+            assert two_cells.cell_of(tenant) != cell
+            two_cells.command.json("tenants", "move", tenant.slug, cell)
+        eventually(lambda cell=cell: two_cells.cell_of(tenant) == cell)
+        eventually(lambda: _phase(two_cells, tenant) == "done")
+        assert tenant.http.get(f"/api/v1/notes/{note['id']}").status_code == 200
+    assert len(tenant.http.get("/api/v1/notes").json()["items"]) == len(_STEPS) + 1
+    eventually(lambda: len(_created(tenant)) == len(_STEPS) + 1)
+
+
+def _phase(cells: TwoCells, tenant: TestTenant) -> Any:
+    sql = "SELECT phase FROM ctl.moves JOIN ctl.tenants ON id = tenant_id WHERE slug = $1"
+    return cells.ask("home", sql, tenant.slug)
+
+
+def _move_and_die(cells: TwoCells, tenant: TestTenant, cell: str, step: str) -> None:
+    module, name = step.split(".")
+    after = 2 if name in ("copy_table", "compare", "drop") else 1  # the target is dropped first
+    script = _KILLED.format(module=module, name=name, after=after)
+    died = subprocess.run(
+        [sys.executable, "-c", script, "tenants", "move", tenant.slug, cell],
+        env={**os.environ, **cells.installation.environ},
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+
+
+def test_a_move_can_be_called_off(two_cells: TwoCells) -> None:
+    tenant = two_cells.sign_up_at("home", "notes")
+    _move_and_die(two_cells, tenant, "annex", "carrying.compare")
+    two_cells.command.run("tenants", "move", tenant.slug, "--cancel")
+    assert two_cells.cell_of(tenant) == "home"
+    assert two_cells.command.json("tenants", "move", tenant.slug, "--status") == []
+    write_note(tenant, "Still here")
+    number = two_cells.number(tenant)
+    assert not two_cells.ask("annex", "SELECT to_regnamespace($1) IS NOT NULL", f"t_{number}")
+    left = "SELECT count(*) FROM pg_trigger WHERE tgname ~ '^insula_(note|fence)'"
+    assert two_cells.ask("home", left) == 0
+
+
+def test_what_waits_in_the_spool_travels_along(two_cells: TwoCells, receiver: Receiver) -> None:
+    tenant = two_cells.sign_up_at("home", "notes")
+    hook = tenant.http.post("/api/v1/webhooks", json={"url": receiver.url, "events": ["*"]})
+    assert hook.status_code == 201
+    two_cells.worker.stop()
+    try:
+        for number in range(5):
+            write_note(tenant, f"Note {number}")
+        two_cells.command.json("tenants", "move", tenant.slug, "annex")
+        write_note(tenant, "Note 5")
+    finally:
+        two_cells.worker.start()
+    eventually(lambda: receiver.said("type").count("notes.note.created") == 6)
+    assert len({event["id"] for event in log_of(tenant)}) == len(log_of(tenant))
+    schema = f"t_{two_cells.number(tenant)}"
+    left = "SELECT count(*) FROM spool.outbox WHERE tenant = $1"
+    assert two_cells.ask("home", left, schema) == 0
+
+
+def test_modules_wait_for_the_end_of_a_move(two_cells: TwoCells) -> None:
+    tenant = two_cells.sign_up_at("home")
+    _move_and_die(two_cells, tenant, "annex", "carrying.compare")
+    refused = tenant.http.put("/api/v1/modules/notes")
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert refused.json()["type"].endswith("tenant-moving")
+    two_cells.command.json("tenants", "move", tenant.slug, "annex")
+    assert tenant.http.put("/api/v1/modules/notes").status_code == 200
