@@ -79,7 +79,7 @@ PUBLIC_OPERATIONS = {
 }
 
 
-CHANGES_BY_ITSELF = ("/deliveries", "/events/consumers", "/jobs")
+CHANGES_BY_ITSELF = ("/deliveries", "/events", "/jobs", "/exports")
 """Parts of paths whose answers change while a worker is at work."""
 
 

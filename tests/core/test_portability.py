@@ -18,11 +18,16 @@ import pytest
 from fixtures.archives import Carrier, Forged, Opened
 from fixtures.command import CommandLine
 from fixtures.files import content, upload
+from fixtures.inside import inside
 from fixtures.installation import Installation, SignUp, TestTenant, WebServer
 from fixtures.waiting import eventually
 from insula import demo
+from insula.files.blobs import key_of
+from insula.files.jobs import remove_orphans
 from insula.settings import Settings
 from insula.tenancy import installation as installing
+from insula.tenancy import lifecycle, provisioning
+from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME
 
 BIG = 9 << 20
 """More bytes than are read of a file at once."""
@@ -256,3 +261,21 @@ def _is_importing(installation: Installation, slug: str) -> bool:
             await connection.close()
 
     return asyncio.run(ask())
+
+
+async def test_the_night_spares_what_is_being_imported(installation: Installation) -> None:
+    """Its bytes are stored before anybody can see that there is such a tenant."""
+    async with inside(installation) as platform:
+        services = platform.foundation.services
+        blobs = platform.foundation.files.blobs
+        catalogue = platform.foundation.catalogue
+        async with catalogue.transaction(HOME, CATALOGUE_PRELUDE) as work:
+            tenant = await provisioning.create(work, slug=_slug(), name="T", buckets=1)
+            key = key_of(tenant.number, tenant.id, "content")
+            await blobs.write_bytes(key, b"bytes")
+            await remove_orphans(services)
+            assert await blobs.find(key) == b"bytes"
+        async with catalogue.transaction(HOME, CATALOGUE_PRELUDE) as work:
+            await lifecycle.delete(work, tenant)
+        await remove_orphans(services)
+        assert await blobs.find(key) is None

@@ -53,9 +53,9 @@ def _rows(forged: Forged, table: str) -> str:
     return next(name for name in forged.members if name.split("/")[2:3] == [table])
 
 
-def _component(name: str, **changes: Any) -> Forge:
+def _component(which: str, **changes: Any) -> Forge:
     def change(manifest: dict[str, Any]) -> None:
-        next(m for m in manifest["modules"] if m["name"] == name).update(changes)
+        next(m for m in manifest["modules"] if m["name"] == which).update(changes)
 
     return lambda forged: forged.manifest(change)
 

@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+import asyncpg
 import msgspec
-from sqlalchemy import bindparam, select
+import structlog
+from sqlalchemy import bindparam, literal_column, select, union_all
 
 from insula.db import Database, Statement, Work
 from insula.files import queries, upload_queries
@@ -13,12 +15,21 @@ from insula.files.blobs import Blobs
 from insula.files.quota import Quota
 from insula.jobs import Cron, Job, JobContext, cancel, enqueue
 from insula.jobs.tables import WAITING, JobRow
-from insula.tenancy.cells import CATALOGUE_PRELUDE
-from insula.tenancy.tables import TenantRow
+from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME
+from insula.tenancy.tables import SlotRow, TenantRow
+
+log = structlog.get_logger("insula.files")
 
 _SWEEP = "files.sweep"
 _WAITS = Statement(select(JobRow.id).where(JobRow.key == bindparam("key"), WAITING), UUID)
-_NUMBERS = Statement(select(TenantRow.number), int)
+# Slots too: what a killed import has left there goes with whoever gets the slot.
+_NUMBERS = Statement(
+    union_all(
+        select(TenantRow.number),
+        select(SlotRow.number).where(SlotRow.state != literal_column("'dropping'")),
+    ),
+    int,
+)
 
 
 class Storing(Protocol):
@@ -121,11 +132,18 @@ def _purge_key(file_id: UUID) -> str:
 
 async def remove_orphans(services: dict[str, Any]) -> None:
     """Delete the files of tenants that are gone, should they still be there. Those who have files
-    are asked for first, so that a new tenant cannot be taken for one that is gone."""
+    are asked for first, so that a new tenant cannot be taken for one that is gone. A tenant that is
+    being imported has files and is not to be seen yet: then another night will do."""
     files: Storing = services["files"]
     catalogue: Database = services["catalogue"]
     stored = await files.blobs.tenants()
-    known = set(await catalogue.work(0, CATALOGUE_PRELUDE, writes=False).many(_NUMBERS))
+    try:
+        async with catalogue.transaction(HOME, CATALOGUE_PRELUDE) as tx:
+            await tx.run_script("SET LOCAL lock_timeout = '2s'; LOCK TABLE tenants IN SHARE MODE")
+            known = set(await tx.many(_NUMBERS))
+    except asyncpg.LockNotAvailableError:
+        log.info("files of former tenants are kept: a tenant is just being made")
+        return
     for number in stored - known:
         await files.blobs.delete_tenant(number)
 

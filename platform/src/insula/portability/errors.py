@@ -15,10 +15,10 @@ class TenantNotEmpty(Problem):
     status, slug, title = 409, "tenant-not-empty", "The tenant has something already"
 
 
-class ExportUnderWay(Problem):
-    """One export of a tenant is written at a time: wait for it, or cancel its job."""
+class ExportsUnderWay(Problem):
+    """A tenant has three exports written at a time: wait for one of them, or delete it."""
 
-    status, slug, title = 409, "export-under-way", "An export is being written already"
+    status, slug, title = 409, "exports-under-way", "Exports are being written already"
 
 
 class ExportNotReady(Problem):

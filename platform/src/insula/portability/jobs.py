@@ -36,6 +36,8 @@ class ExportArgs(msgspec.Struct):
 
 class Expire(msgspec.Struct):
     export_id: UUID
+    keep_row: bool = False
+    """Show that there was one whose archive has been withdrawn."""
 
 
 class Forget(msgspec.Struct):
@@ -62,7 +64,8 @@ async def export(context: JobContext, args: ExportArgs) -> Exported:
             sha256=writing.sha256.digest(),
             expires_at=now + _KEPT,
         )
-        await enqueue(tx, EXPIRE, Expire(args.export_id), at=now + _KEPT if found else None)
+        then = now + _KEPT if found else None  # deleted or withdrawn meanwhile
+        await enqueue(tx, EXPIRE, Expire(args.export_id, keep_row=not found), at=then)
     return writing.result
 
 
@@ -144,8 +147,9 @@ def _refers(column: str, user_id: UUID, *, is_array: bool) -> str:
 async def expire(context: JobContext, args: Expire) -> None:
     """Delete an export and its bytes."""
     files: Files = context.services["files"]
-    async with context.transaction() as tx:
-        await tx.find(queries.DELETE_EXPORT, id=args.export_id)
+    if not args.keep_row:
+        async with context.transaction() as tx:
+            await tx.find(queries.DELETE_EXPORT, id=args.export_id)
     await files.blobs.delete_file(context.tenant.number, args.export_id)
 
 

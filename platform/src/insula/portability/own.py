@@ -50,6 +50,7 @@ _TAKE_PLACE = """
     UPDATE users AS new SET password_hash = old.password_hash, role = 'owner', status = 'active'
     FROM users AS old WHERE old.id = $1 AND new.email = substr(old.email, 11) RETURNING new.id
 """
+_COUNTED = "SELECT count(*) FROM users WHERE status = 'active' AND role <> 'customer'"
 _OLDER = (
     "The archive was written by an older release of Insula. Into a tenant that is there already "
     "only one of this release can be imported; the operator can make a new tenant of it with "
@@ -138,6 +139,7 @@ class _Run:
             await build_modules(work, tenant, standings)
             files = await fill(work, self._target(), tenant, manifest, reader, self._filling())
             await self._come_back(work)
+            await self._check_room(work)
             epoch = await finish(
                 work, self._files.settings, tenant, manifest, standings, self._modules
             )
@@ -182,6 +184,19 @@ class _Run:
         else:
             await connection.execute(_STEP_BACK, self._args.user_id)
         await connection.execute(LEAVE)
+
+    async def _check_room(self, work: Work) -> None:
+        """
+        Raises:
+            ArchiveRefused: there are more users than the operator allows.
+        """
+        allowed = self._context.tenant.limits.users
+        connection = await work.bare()
+        await connection.execute(enter(self._context.tenant.number))
+        there = await connection.fetchval(_COUNTED)
+        await connection.execute(LEAVE)
+        if allowed is not None and there > allowed:
+            raise ArchiveRefused(f"It would have {there} users, and {allowed} are allowed here.")
 
     async def _clean_up(self) -> None:
         for file_id in self._written:

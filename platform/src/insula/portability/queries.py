@@ -30,6 +30,7 @@ from insula.webhooks.tables import DeliveryRow
 
 _status = case(
     (ExportRow.blob.is_not(None), literal("ready", Text)),
+    (ExportRow.expires_at.is_not(None), literal("withdrawn", Text)),
     else_=func.coalesce(JobRow.status, literal("failed", Text)),
 ).label("status")
 _EXPORT = select(
@@ -56,14 +57,11 @@ EXPORTS = Listing(
 )
 GET_EXPORT = Statement(_EXPORT.where(ExportRow.id == bindparam("id")), Export)
 UNDER_WAY = Statement(
-    select(ExportRow.id)
+    select(func.count())
+    .select_from(ExportRow)
     .join(JobRow, JobRow.id == ExportRow.job_id)
-    .where(
-        ExportRow.blob.is_(None),
-        ExportRow.person_id.is_not_distinct_from(bindparam("person_id", type_=Uuid())),
-        or_(JobRow.status == "queued", JobRow.status == "running"),
-    ),
-    UUID,
+    .where(or_(JobRow.status == "queued", JobRow.status == "running")),
+    int,
 )
 INSERT_EXPORT = Statement(
     insert(ExportRow).values(**binds("id", "kind", "person_id", "requested_by", "job_id"))
@@ -81,20 +79,25 @@ GET_ARCHIVE = Statement(
 )
 COMPLETE = Statement(
     update(ExportRow)
-    .where(ExportRow.id == bindparam("export_id"))
+    .where(ExportRow.id == bindparam("export_id"), ExportRow.expires_at.is_(None))
     .values(**binds("blob", "size", "sha256", "expires_at"))
 )
 DELETE_EXPORT = Statement(
     delete(ExportRow).where(ExportRow.id == bindparam("id")).returning(ExportRow.id), UUID
 )
-EXPORT_IDS = Statement(
-    select(ExportRow.id).where(
-        or_(
-            ExportRow.person_id.is_(None),
-            ExportRow.person_id == bindparam("person_id", type_=Uuid()),
-        )
-    ),
+WITHDRAW = Statement(
+    update(ExportRow)
+    .where(
+        ExportRow.person_id.is_(None),
+        or_(ExportRow.blob.is_not(None), ExportRow.expires_at.is_(None)),
+    )
+    .values(blob=None, size=None, sha256=None, expires_at=func.now())
+    .returning(ExportRow.id),
     UUID,
+)
+"""Also those that are just being written: they may have seen what is erased now."""
+OF_PERSON = Statement(
+    select(ExportRow.id).where(ExportRow.person_id == bindparam("person_id", type_=Uuid())), UUID
 )
 
 # The log is deleted up to where every consumer has read it: what still lags would never hear that

@@ -21,7 +21,7 @@ from insula.identity.errors import LastOwner, OutranksYou
 from insula.identity.sessions import Sessions
 from insula.jobs.schemas import Job
 from insula.portability import own, queries, service
-from insula.portability.errors import ExportNotReady, ExportUnderWay, TenantNotEmpty
+from insula.portability.errors import ExportNotReady, ExportsUnderWay, TenantNotEmpty
 from insula.portability.receipts import Receipts
 from insula.portability.schemas import (
     Archive,
@@ -38,14 +38,14 @@ ERASE = "users:erase"
 _MEDIA_TYPE = "application/zstd"
 
 
-@post("/exports", right=WRITE, status_code=202, problems=(ExportUnderWay,))
+@post("/exports", right=WRITE, status_code=202, problems=(ExportsUnderWay,))
 async def create_export(tx: Work, caller: Caller) -> Response[Export]:
     """Have everything that the tenant has written into one archive: its settings, users (without
     their passwords), the content of every module, and files. It can be downloaded for a week."""
     return _asked(await service.ask_for_export(tx, by=caller.user_id))
 
 
-@post("/users/{user_id:uuid}/export", right=WRITE, status_code=202, problems=(ExportUnderWay,))
+@post("/users/{user_id:uuid}/exports", right=WRITE, status_code=202, problems=(ExportsUnderWay,))
 async def export_user(user_id: UUID, tx: Work, caller: Caller) -> Response[Export]:
     """Have everything that has to do with one user written into an archive (GDPR, articles 15 and
     20)."""
@@ -83,7 +83,7 @@ async def delete_export(export_id: UUID, tx: Work) -> None:
     await service.delete_export(tx, export_id)
 
 
-@post("/me/export", right=SIGNED_IN, status_code=202, problems=(ExportUnderWay,))
+@post("/me/exports", right=SIGNED_IN, status_code=202, problems=(ExportsUnderWay,))
 async def export_me(tx: Work, caller: Caller) -> Response[Export]:
     """Have everything that has to do with you written into an archive."""
     export = await service.ask_for_export(tx, by=caller.user_id, person_id=caller.user_id)

@@ -25,7 +25,9 @@ class Export(msgspec.Struct):
     status: Annotated[
         str,
         Meta(
-            description="`queued`, `running`, `ready`, `failed` or `cancelled`", examples=["ready"]
+            description="`queued`, `running`, `ready`, `failed`, `cancelled`, or `withdrawn`, "
+            "because somebody who was in it has been erased",
+            examples=["ready"],
         ),
     ]
     error: str | None

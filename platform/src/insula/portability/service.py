@@ -14,24 +14,26 @@ from insula.identity.sessions import Sessions
 from insula.jobs import enqueue
 from insula.portability import queries
 from insula.portability.erasing import Content, Erased, erase_rows
-from insula.portability.errors import ExportUnderWay
+from insula.portability.errors import ExportsUnderWay
 from insula.portability.jobs import EXPIRE, EXPORT, FORGET, Expire, ExportArgs, Forget
 from insula.portability.receipts import Receipts
 from insula.portability.schemas import Erasure, Export
+
+_AT_ONCE = 3
 
 
 async def ask_for_export(tx: Work, *, by: UUID, person_id: UUID | None = None) -> Export:
     """Have everybody's data, or one person's, written into an archive.
 
     Raises:
-        ExportUnderWay: that is being done.
+        ExportsUnderWay: see there.
         RowNotFound: there is no such person.
     """
     if person_id is not None:
         await tx.one(identity.GET_USER, id=person_id)
     await tx.one(files.LOCK_USAGE)  # two who ask at once: the second one sees the first one's
-    if await tx.find(queries.UNDER_WAY, person_id=person_id) is not None:
-        raise ExportUnderWay
+    if await tx.one(queries.UNDER_WAY) >= _AT_ONCE:
+        raise ExportsUnderWay
     export_id = new_id()
     job_id = await enqueue(tx, EXPORT, ExportArgs(export_id, person_id), actor=by)
     await tx.execute(
@@ -96,15 +98,18 @@ async def _erase_content(
     """What marks cannot say: mails on their way, archives that have the person in them, and the
     bytes of files."""
     report = {"jobs": Erased(deleted=await tx.execute(queries.FORGET_JOBS, email=email.lower()))}
-    archives = await tx.many(queries.EXPORT_IDS, person_id=user_id)
-    for export_id in archives:
+    theirs = await tx.many(queries.OF_PERSON, person_id=user_id)
+    for export_id in theirs:
         await delete_export(tx, export_id)
-    report["exports"] = Erased(deleted=len(archives))
+    withdrawn = await tx.many(queries.WITHDRAW)
+    for export_id in withdrawn:
+        await enqueue(tx, EXPIRE, Expire(export_id, keep_row=True))
+    report["exports"] = Erased(deleted=len(theirs), emptied=len(withdrawn))
     if content == "remove":
         gone = await tx.many(queries.THEIR_FILES, user_id=user_id)
         await remove_bytes(tx, {file.id: file.size for file in gone})
         report["files"] = Erased(deleted=len(gone))
-    return {name: erased for name, erased in report.items() if erased.deleted}
+    return {name: erased for name, erased in report.items() if erased != Erased()}
 
 
 async def _write_receipt(
