@@ -7,20 +7,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from insula_bench import (
+    cores,
     file_transfer,
+    fleet,
+    fleet_report,
     live,
     live_report,
     machine,
     provisioning,
     report,
     request_path,
+    results,
+    scale,
+    scale_report,
     startup,
     webhooks,
 )
 from insula_bench.installation import installed
 
 _RESULTS = Path(__file__).parent.parent / "RESULTS.md"
-_PARTS = ("requests", "files", "provisioning", "start", "live", "webhooks")
+_PARTS = ("requests", "files", "provisioning", "start", "live", "webhooks", "fleet", "scale")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -31,6 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sections = [_section(part, Path(folder), options) for part in parts]
     noise = f"{before:.0%} of the cores' time before the run, {machine.busy():.0%} after it"
     text = report.render(machine.describe() | {"busy with other work": noise}, sections)
+    if options.update:
+        results.update(_RESULTS, sections, machine.describe(), noise)
+        _tell(f"{len(sections)} sections renewed in {_RESULTS}")
+        return
     output = options.output or (_RESULTS if set(parts) == set(_PARTS) else None)
     if output is not None:
         output.write_text(text)
@@ -50,8 +60,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--events", type=int, default=2000, help="of webhooks (default 2000)")
     parser.add_argument("--hook-rounds", type=int, default=5, help="of webhooks (default 5)")
     parser.add_argument("--starts", type=int, default=5, help="cold and warm (default 5)")
+    parser.add_argument("--fleet-tenants", type=int, default=1000, help="to migrate (default 1000)")
+    parser.add_argument("--fleet-workers", type=int, default=4, help="at a time (default 4)")
+    parser.add_argument(
+        "--rate", type=float, default=200.0, help="requests a second beside it (default 200)"
+    )
+    parser.add_argument(
+        "--sizes", type=_sizes, default=[10, 1000], help="tenants to serve (default 10,1000)"
+    )
+    parser.add_argument(
+        "--soak-minutes", type=float, default=1.0, help="of watching memory (default 1)"
+    )
+    parser.add_argument(
+        "--update", action="store_true", help="renew the sections in RESULTS.md, and no others"
+    )
     parser.add_argument("--output", type=Path, help="default: RESULTS.md, if nothing is left out")
     return parser
+
+
+def _sizes(text: str) -> list[int]:
+    return [int(size) for size in text.split(",")]
 
 
 def _section(part: str, folder: Path, options: argparse.Namespace) -> str:
@@ -60,6 +88,27 @@ def _section(part: str, folder: Path, options: argparse.Namespace) -> str:
     home.mkdir(mode=0o711)
     if part == "start":
         return report.start(startup.measure(home, starts=options.starts))
+    if part == "scale":
+        found = scale.measure(
+            home,
+            sizes=options.sizes,
+            seconds=options.seconds,
+            rounds=options.rounds,
+            soak_minutes=options.soak_minutes,
+        )
+        return scale_report.section(found)
+    if part == "fleet":
+        size = options.fleet_tenants
+        spread = {"buckets": scale.buckets(size), "pool_size": scale.pool_size(size)}
+        with installed(home, on=cores.ALL, **spread) as installation:
+            return fleet_report.section(
+                fleet.measure(
+                    installation,
+                    tenants=size,
+                    rate=options.rate,
+                    workers=options.fleet_workers,
+                )
+            )
     with installed(home) as installation:
         if part == "provisioning":
             times = provisioning.measure(installation, tenants=options.tenants)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 _ALL = sorted(os.sched_getaffinity(0))
 SERVER = frozenset(_ALL[:1])
+ALL = frozenset(_ALL)
 OTHERS = frozenset(_ALL[1:] or _ALL)
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -20,6 +21,12 @@ def running_on(cores: frozenset[int]) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+def move(pid: int, cores: frozenset[int]) -> None:
+    """A process and its children, and what they start from now on, to these cores."""
+    for each in (pid, *children(pid)):
+        os.sched_setaffinity(each, cores)
 
 
 def cpu_seconds(pid: int) -> float:

@@ -27,9 +27,12 @@ class Installation(msgspec.Struct, frozen=True):
 
 
 @contextmanager
-def installed(folder: Path) -> Iterator[Installation]:
-    """PostgreSQL and Redis with their default, durable settings, off the worker's core."""
-    with cores.running_on(cores.OTHERS), EmbeddedServers(folder / "state") as servers:
+def installed(
+    folder: Path, *, on: frozenset[int] = cores.OTHERS, **settings_: object
+) -> Iterator[Installation]:
+    """PostgreSQL and Redis with their default, durable settings, off the worker's core; further
+    settings by their names."""
+    with cores.running_on(on), EmbeddedServers(folder / "state") as servers:
         environment = {
             "INSULA_HOME": str(folder / "state"),
             "INSULA_DATABASE_URL": servers.database_url,
@@ -37,6 +40,7 @@ def installed(folder: Path) -> Iterator[Installation]:
             "INSULA_SECRET_KEY": secrets.token_urlsafe(48),
             "INSULA_ACCESS_TOKEN_SECONDS": "7200",
             **_UNLIMITED,
+            **{f"INSULA_{name.upper()}": str(value) for name, value in settings_.items()},
         }
         settings = Settings.load(environment)
         asyncio.run(installation.migrate(settings))

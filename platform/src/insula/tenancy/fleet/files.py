@@ -1,6 +1,7 @@
 """What is applied: the migration files of the catalogue, the core and the modules."""
 
-from sqlalchemy import Text, bindparam, func, insert, select
+from sqlalchemy import Text, bindparam, func, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 
 from insula.db import Statement, Work
 from insula.module import Module
@@ -82,9 +83,11 @@ async def release(catalogue: Work, files: Files) -> list[Failure]:
 
 
 _NOTE = Statement(
-    insert(CatalogueMigration).values(
+    upsert(CatalogueMigration)
+    .values(
         module=bindparam("module"), version=bindparam("version"), checksum=bindparam("checksum")
     )
+    .on_conflict_do_nothing()
 )
 _HAS_MIGRATIONS = Statement(select(func.to_regclass("ctl.insula_migrations").cast(Text)), str)
 _HAS_SPOOL = Statement(select(func.to_regnamespace("spool").is_not(None)), bool)

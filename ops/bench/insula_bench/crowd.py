@@ -1,0 +1,150 @@
+"""Many tenants, and requests to them."""
+
+import asyncio
+import itertools
+import random
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+from insula.identity.tokens import AccessTokens
+from insula.module import discover
+from insula.tenancy.populating import Shape, populate
+
+from insula_bench import cores, load
+from insula_bench.api import Api
+from insula_bench.installation import Installation
+from insula_bench.pacing import Request
+from insula_bench.server import Server
+
+NOTES = 5
+_NOTE = {"title": "Roof garden", "body": "Two metres by four, **strawberries** on the south side."}
+_PATH = "/api/v1/notes"
+_MODEL = "crowd-1"
+_DAY = 86400
+_CATALOGUES = (
+    "pg_class", "pg_attribute", "pg_index", "pg_constraint", "pg_depend", "pg_type",
+    "pg_namespace", "pg_auth_members", "pg_authid", "pg_policy", "pg_attrdef", "pg_trigger",
+    "pg_proc",
+)  # fmt: skip
+
+
+class Crowd:
+    """So many tenants, each with the module notes, one user and the same few notes."""
+
+    def __init__(self, installation: Installation, tenants: int) -> None:
+        self.installation = installation
+        self.tenants = tenants
+        self._owner = ""
+        self._tokens = AccessTokens(installation.settings.secret_key, seconds=_DAY)
+        self._bearers: dict[UUID, str] = {}
+        self._notes: list[str] = []
+        self._model()
+        started = time.perf_counter()
+        self.shape = asyncio.run(self._populate())
+        self.seconds = time.perf_counter() - started
+        """That filling took."""
+        self._ids = asyncio.run(self._settle())
+
+    def _model(self) -> None:
+        log = self.installation.folder / "model.log"
+        with Server("insula.app:create_app", self.installation.environment, log) as server:
+            api = Api(server.port)
+            api.sign_up(_MODEL)
+            api.call("PUT", "/api/v1/modules/notes")
+            self._notes = [api.call("POST", _PATH, _NOTE)["id"] for _ in range(NOTES)]
+            self._owner = api.call("GET", "/api/v1/me")["user"]["id"]
+            api.close()
+
+    async def _populate(self) -> Shape:
+        return await populate(
+            self.installation.settings,
+            discover(),
+            like=_MODEL,
+            prefix="crowd",
+            upto=self.tenants,
+            workers=4,
+            progress=_print_progress,
+        )
+
+    async def _settle(self) -> list[UUID]:
+        """What a server that has been up for a while would have done; the tenants' ids."""
+        connection = await asyncpg.connect(self.installation.settings.database_url)
+        try:
+            for table in _CATALOGUES:
+                await connection.execute(f"VACUUM (ANALYZE) pg_catalog.{table}")
+            await connection.execute("VACUUM (ANALYZE) ctl.tenants, ctl.tenant_modules")
+            await connection.execute("CHECKPOINT")
+            rows = await connection.fetch("SELECT id FROM ctl.tenants ORDER BY number")
+        finally:
+            await connection.close()
+        return [row["id"] for row in rows]
+
+    def reads(self) -> list[Request]:
+        """One to each tenant: a note by its id."""
+        notes = itertools.cycle(self._notes)
+        return [
+            Request("GET", f"{_PATH}/{next(notes)}", self._headers(tenant), b"")
+            for tenant in self._ids
+        ]
+
+    def writes(self) -> list[Request]:
+        """One to each tenant: a new note."""
+        body = b'{"title": "Terrace", "body": "Three by three."}'
+        kind = {"Content-Type": "application/json"}
+        return [Request("POST", _PATH, self._headers(t) | kind, body) for t in self._ids]
+
+    def _headers(self, tenant: UUID) -> dict[str, str]:
+        if tenant not in self._bearers:
+            self._bearers[tenant] = self._tokens.issue(
+                user_id=UUID(self._owner), tenant_id=tenant, session_id=tenant, role="owner"
+            )
+        return {"Authorization": f"Bearer {self._bearers[tenant]}"}
+
+
+def uniform(requests: Sequence[Request], count: int) -> list[bytes]:
+    """Every tenant as often as every other, in no order."""
+    return [_encoded(each) for each in random.Random(1).choices(requests, k=count)]
+
+
+def zipf(requests: Sequence[Request], count: int) -> list[bytes]:
+    """The n-th tenant 1/n as often as the first (Zipf's law with exponent 1)."""
+    weights = [1 / (rank + 1) for rank in range(len(requests))]
+    return [_encoded(each) for each in random.Random(1).choices(requests, weights, k=count)]
+
+
+def each_once(requests: Sequence[Request]) -> list[bytes]:
+    return [_encoded(each) for each in requests]
+
+
+def _encoded(request: Request) -> bytes:
+    return load.request(*request)
+
+
+def backends(folder: Path) -> list[int]:
+    """The process ids of a PostgreSQL server's clients' processes, from its data folder's pid."""
+    postmaster = int((folder / "state" / "postgres" / "postmaster.pid").read_text().split()[0])
+    return [
+        pid
+        for pid in cores.children(postmaster)
+        if b": app_b" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+
+
+def own_memory(pid: int) -> int:
+    """Bytes of memory that a process has for itself: what it shares, like PostgreSQL's buffers, is
+    not counted (proc(5), RssAnon)."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0  # it has just ended
+    found = next((line for line in lines if line.startswith("RssAnon")), "RssAnon: 0")
+    return int(found.split()[1]) * 1024
+
+
+def _print_progress(what: str, done: int, total: int, note: str = "") -> None:
+    if done % max(1, total // 10) == 0:
+        print(f"  {what} {done}/{total} {note}", file=sys.stderr, flush=True)
