@@ -5,8 +5,8 @@ from insula_bench.fleet import Fleet, Step, p99
 
 _HEAD = """## Migrating the fleet
 
-`insula db migrate` at {tenants:,} tenants with core and notes, {workers} workers, canaries first; on
-durable PostgreSQL settings. *Alone*: nobody else is there. *Beside people*: {rate:.0f} requests a
+`insula db migrate` at {tenants:,} tenants with core and notes, {workers} workers, canaries first;
+on durable settings. *Alone*: nobody else is there. *Beside people*: {rate:.0f} requests a
 second at tenants drawn at random, four notes read by their ids for each that is written, against
 one web worker on the same machine, from clients who keep to their timetable whatever the server
 does (latency counts from when a request was due). *Before* is the ten seconds ahead of it.
