@@ -138,6 +138,10 @@ def test_cells_are_checked(two_cells: TwoCells) -> None:
 # Moving
 
 
+def move(cells: TwoCells, tenant: TestTenant, cell: str) -> dict[str, Any]:
+    return dict(cells.command.json("tenants", "move", tenant.slug, cell, seconds=300))
+
+
 @dataclass
 class Traffic:
     """What clients of a tenant did while it moved."""
@@ -195,7 +199,7 @@ def test_a_tenant_moves_under_its_clients_eyes_and_back(two_cells: TwoCells) -> 
     number = two_cells.number(tenant)
     with traffic(tenant) as seen:
         for cell, other in (("annex", "home"), ("home", "annex")):
-            moved = two_cells.command.json("tenants", "move", tenant.slug, cell)
+            moved = move(two_cells, tenant, cell)
             assert moved["phase"] == "done"
             assert two_cells.cell_of(tenant) == cell
             left = "SELECT to_regnamespace($1) IS NOT NULL OR to_regrole($1) IS NOT NULL"
@@ -256,9 +260,9 @@ def test_a_move_that_is_killed_is_finished(two_cells: TwoCells) -> None:
         moves = two_cells.command.json("tenants", "move", tenant.slug, "--status")
         if moves[0]["phase"] == "copying":
             assert two_cells.cell_of(tenant) != cell
-            two_cells.command.json("tenants", "move", tenant.slug, cell)
-        eventually(lambda cell=cell: two_cells.cell_of(tenant) == cell)
-        eventually(lambda: _phase(two_cells, tenant) == "done")
+            move(two_cells, tenant, cell)
+        eventually(lambda cell=cell: two_cells.cell_of(tenant) == cell, seconds=120)
+        eventually(lambda: _phase(two_cells, tenant) == "done", seconds=120)
         assert tenant.http.get(f"/api/v1/notes/{note['id']}").status_code == 200
     assert len(tenant.http.get("/api/v1/notes").json()["items"]) == len(_STEPS) + 1
     eventually(lambda: len(_created(tenant)) == len(_STEPS) + 1)
@@ -277,7 +281,7 @@ def _move_and_die(cells: TwoCells, tenant: TestTenant, cell: str, step: str) -> 
         [sys.executable, "-c", script, "tenants", "move", tenant.slug, cell],
         env={**os.environ, **cells.installation.environ},
         capture_output=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
@@ -304,7 +308,7 @@ def test_what_waits_in_the_spool_travels_along(two_cells: TwoCells, receiver: Re
     try:
         for number in range(5):
             write_note(tenant, f"Note {number}")
-        two_cells.command.json("tenants", "move", tenant.slug, "annex")
+        move(two_cells, tenant, "annex")
         write_note(tenant, "Note 5")
     finally:
         two_cells.worker.start()
@@ -321,5 +325,5 @@ def test_modules_wait_for_the_end_of_a_move(two_cells: TwoCells) -> None:
     refused = tenant.http.put("/api/v1/modules/notes")
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     assert refused.json()["type"].endswith("tenant-moving")
-    two_cells.command.json("tenants", "move", tenant.slug, "annex")
+    move(two_cells, tenant, "annex")
     assert tenant.http.put("/api/v1/modules/notes").status_code == 200

@@ -14,6 +14,7 @@ from insula_bench import (
     live,
     live_report,
     machine,
+    moving,
     provisioning,
     report,
     request_path,
@@ -26,7 +27,17 @@ from insula_bench import (
 from insula_bench.installation import installed
 
 _RESULTS = Path(__file__).parent.parent / "RESULTS.md"
-_PARTS = ("requests", "files", "provisioning", "start", "live", "webhooks", "fleet", "scale")
+_PARTS = (
+    "requests",
+    "files",
+    "provisioning",
+    "start",
+    "live",
+    "webhooks",
+    "fleet",
+    "scale",
+    "move",
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -59,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--watchers", type=int, default=1000, help="of fan-out (default 1000)")
     parser.add_argument("--events", type=int, default=2000, help="of webhooks (default 2000)")
     parser.add_argument("--hook-rounds", type=int, default=5, help="of webhooks (default 5)")
+    parser.add_argument(
+        "--megabytes", type=int, action="append", help="of a tenant that moves (default 10 and 100)"
+    )
     parser.add_argument("--starts", type=int, default=5, help="cold and warm (default 5)")
     parser.add_argument("--fleet-tenants", type=int, default=1000, help="to migrate (default 1000)")
     parser.add_argument("--fleet-workers", type=int, default=4, help="at a time (default 4)")
@@ -113,6 +127,10 @@ def _section(part: str, folder: Path, options: argparse.Namespace) -> str:
         if part == "provisioning":
             times = provisioning.measure(installation, tenants=options.tenants)
             return report.provisioning(times)
+        if part == "move":
+            return moving.section(
+                moving.measure(installation, megabytes=options.megabytes or (10, 100))
+            )
         if part == "live":
             return live_report.section(
                 live.measure(installation, rounds=options.live_rounds, watchers=options.watchers)

@@ -33,6 +33,9 @@ async def begin(catalogue: Work, settings: Settings, slug: str, cell: str) -> Mo
     if tenant.status == "deleted":
         raise CellRefused(f"{slug} is deleted.")
     buckets = settings.buckets if number == HOME else lines[cell].buckets
+    # Whoever is making tables for it, or migrating them, comes to an end first.
+    await catalogue.one(records.STATUS, tenant=tenant.id)
+    await catalogue.many(records.LOCK_MODULES, tenant=tenant.id)
     target = await _emptiest(catalogue, number * BUCKETS_OF_CELL, buckets)
     await catalogue.execute(records.BEGIN, tenant_id=tenant.id, source=tenant.bucket, target=target)
     return await catalogue.one(records.OF_TENANT, tenant=tenant.id)

@@ -25,7 +25,7 @@ _LOCK = 0x4D6F7665 << 32
 _FEW = 200
 """Changes that may be left to be copied while writes wait."""
 _ROUNDS = 20
-_LOOKS_FOR_HANDS = 200
+_LOOKS_FOR_HANDS = 50
 
 
 class MoveTaken(CellRefused):
@@ -195,6 +195,11 @@ class Mover:
         await self._announce(tenant, epoch)
 
     async def _carry_rest(self, ends: _Ends) -> None:
+        now = await anatomy.tables(ends.source, ends.schema)
+        if {(t.name, t.columns) for t in now} != {(t.name, t.columns) for t in ends.tables}:
+            raise fencing.Busy(
+                "The tenant's tables have changed meanwhile: cancel, and begin anew."
+            )
         async with _snapshot(ends.source):
             await carrying.copy_changes(ends.source, ends.target, ends.schema, ends.tables)
             for table in ends.tables:

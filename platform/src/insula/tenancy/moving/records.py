@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from insula.db import Statement, binds
-from insula.tenancy.tables import MoveRow, TenantRow
+from insula.tenancy.tables import MoveRow, TenantModule, TenantRow
 
 M = MoveRow
 _tenant = bindparam("tenant", type_=Uuid)
@@ -136,6 +136,9 @@ RESUMED = Statement(
 FORGET = Statement(M.__table__.delete().where(M.tenant_id == _tenant))  # type: ignore[attr-defined]
 
 STATUS = Statement(select(TenantRow.status).where(TenantRow.id == _tenant).with_for_update(), str)
+LOCK_MODULES = Statement(
+    select(TenantModule.module).where(TenantModule.tenant_id == _tenant).with_for_update(), str
+)
 SET_STATUS = Statement(
     update(TenantRow)
     .where(TenantRow.id == _tenant)
