@@ -2,7 +2,6 @@
 
 import secrets
 
-import httpx
 import pytest
 from fixtures.command import CommandLine, Result
 from fixtures.installation import Installation, TestTenant
@@ -61,16 +60,6 @@ def test_a_suspended_tenant_is_refused_at_once_until_resumed(
     assert answer.json()["type"].endswith("/tenant-suspended")
     assert insula.json("tenants", "resume", acme.slug)["status"] == "active"
     assert acme.http.get("/api/v1/me").status_code == 200
-
-
-def test_deleting_takes_a_yes(insula: CommandLine, acme: TestTenant) -> None:
-    _refused(insula.run("tenants", "delete", acme.slug), 2, "--yes")
-    assert acme.http.get("/api/v1/me").status_code == 200
-    assert insula.json("tenants", "delete", acme.slug, "--yes")["status"] == "deleted"
-    _refused(insula.run("tenants", "show", acme.slug), 1, acme.slug)
-    assert httpx.get(
-        acme.url + "/api/v1/me", headers={"Insula-Tenant": acme.slug, **acme.http.headers}
-    ).status_code in (401, 404)
 
 
 def test_modules_are_switched(insula: CommandLine, acme: TestTenant) -> None:

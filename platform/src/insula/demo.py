@@ -55,7 +55,7 @@ async def ensure(settings: Settings) -> DemoLogin | None:
 
     Modules that have been installed since are switched on, those that somebody switched off stay
     off. Every step is a transaction, so that a call that was killed is made up for by the next.
-    None if a tenant that is not ours has taken the slug.
+    None if a tenant that is not ours has taken the slug, or ours is deleted.
     """
     database = Database(
         [Pool(login_url(settings, PROVISIONER), size=1)], Capabilities(settings.secret_key)
@@ -64,7 +64,7 @@ async def ensure(settings: Settings) -> DemoLogin | None:
         async with database.transaction(0, CATALOGUE_PRELUDE) as work:
             tenant = await _find_or_found(work, settings)
             owner = await _find_owner(work, tenant)
-        if owner is None:
+        if owner is None or tenant.status == "deleted":
             return None
         for module in discover().values():
             with suppress(ModuleNeedsOthers):  # somebody has switched off what it needs

@@ -29,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """At least 32 characters. Signing keys and database passwords derive from it."""
     base_domain: str = "localhost"
     """A tenant's host is ``<slug>.<base_domain>``."""
+    deletion_grace: int = 30
+    """Days for which a deleted tenant can be brought back; then it goes for good."""
     slug_days: int = 90
     """How long the old slug of a renamed tenant leads to the new one and is nobody else's."""
     dns_servers: str = ""

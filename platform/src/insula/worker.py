@@ -32,6 +32,7 @@ from insula.tenancy import slots
 from insula.tenancy.cells import HOME, Cells
 from insula.tenancy.filling import Filling, Refill
 from insula.tenancy.moving.tending import tend
+from insula.tenancy.purging import purge_due
 from insula.webhooks.fanout import WebhookConsumer
 from insula.webhooks.sender import CHANNEL as WEBHOOKS
 from insula.webhooks.sender import Sender
@@ -48,7 +49,10 @@ CORE_JOBS: tuple[Job[Any], ...] = (
 """Jobs of the core services; modules bring theirs."""
 _CELLS_SECONDS = 5.0
 """How often it is looked for new cells."""
-CORE_CRONS: tuple[Cron, ...] = FILE_CRONS
+CORE_CRONS: tuple[Cron, ...] = (
+    *FILE_CRONS,
+    Cron(name="tenants.purge", schedule="*/10 * * * *", run=purge_due),
+)
 
 
 async def work(settings: Settings, ready: Callable[[], None] = lambda: None) -> None:

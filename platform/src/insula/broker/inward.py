@@ -115,7 +115,7 @@ class Inbound:
         if b"\\u0000" in body:
             raise Refused("PostgreSQL keeps no NUL")
         tenant = await self._tenant(event.tenant)
-        if tenant is None:
+        if tenant is None or tenant.status == "deleted":
             raise Refused(f"there is no tenant {event.tenant!r}")
         return event, tenant
 

@@ -1,6 +1,7 @@
 """Telling the replicas about a change, from a command that ends right afterwards."""
 
-import hiredis
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from insula.cli.printing import warn
 from insula.http.redis_line import Address, RedisLine
@@ -15,14 +16,19 @@ async def announce(settings: Settings, tenant: Tenant, epoch: int) -> None:
         warn(f"Redis was not told: replicas notice within {STALE_SECONDS:.0f} seconds.")
 
 
-async def _publish(settings: Settings, tenant: Tenant, epoch: int) -> bool:
-    if not settings.redis_url:
-        return False
+@asynccontextmanager
+async def redis_line(settings: Settings) -> AsyncIterator[RedisLine]:
+    """A connection to Redis; with nobody there, every call says that it is down."""
     line = RedisLine(Address(settings.redis_url), (), patience=2)
     await line.connect()
     try:
-        return await publish_epoch(line, tenant, epoch)
-    except hiredis.ReplyError:  # a wrong password, a server that is loading
-        return False
+        yield line
     finally:
         await line.close()
+
+
+async def _publish(settings: Settings, tenant: Tenant, epoch: int) -> bool:
+    if not settings.redis_url:
+        return False
+    async with redis_line(settings) as line:
+        return await publish_epoch(line, tenant, epoch)

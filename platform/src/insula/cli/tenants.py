@@ -10,12 +10,12 @@ import rich_click as click
 
 from insula.cli.announcing import announce
 from insula.cli.archives import export_, import_
+from insula.cli.deleting import delete, purge, undelete
 from insula.cli.moving import move
 from insula.cli.operating import catalogue, installation_settings, tenant_transaction
 from insula.cli.printing import json_option, print_json, print_record, print_table
 from insula.cli.slots import slots
 from insula.db import Work
-from insula.files.blobs import Blobs
 from insula.module import Module, discover
 from insula.tenancy import lifecycle, provisioning
 from insula.tenancy.errors import ModuleNotInstalled
@@ -33,6 +33,9 @@ tenants.add_command(export_)
 tenants.add_command(import_)
 tenants.add_command(move)
 tenants.add_command(slots)
+tenants.add_command(delete)
+tenants.add_command(undelete)
+tenants.add_command(purge)
 
 
 @tenants.command()
@@ -180,38 +183,6 @@ async def _limit(slug: str, limits: Limits) -> TenantLine:
         async with tenant_transaction(settings, tenant) as inside:
             epoch = await lifecycle.set_limits(work, inside, tenant, limits)
         line = await lifecycle.get_line(work, slug)
-    await announce(settings, tenant, epoch)
-    return line
-
-
-@tenants.command()
-@click.argument("slug")
-@click.option("--yes", is_flag=True, help="Don't ask.")
-@json_option
-def delete(slug: str, yes: bool, as_json: bool) -> None:
-    """Delete a tenant with all that it has. There is no way back."""
-    if not yes:
-        _confirm(slug)
-    line = asyncio.run(_delete(slug))
-    _show(msgspec.structs.replace(line, status="deleted"), as_json=as_json)
-
-
-def _confirm(slug: str) -> None:
-    if not sys.stdin.isatty():
-        raise click.UsageError("There is no terminal to ask at: use --yes.")
-    asked = f"This deletes {slug} with all of its data. Type the slug to go on"
-    if click.prompt(asked, err=True) != slug:
-        raise click.Abort
-
-
-async def _delete(slug: str) -> TenantLine:
-    """Suspended first, so that no request is on its way when the tables go."""
-    line = await _change(slug, partial(lifecycle.suspend, reason=""))
-    settings = installation_settings()
-    async with catalogue(settings) as work:
-        tenant = await lifecycle.get_tenant(work, slug)
-        epoch = await lifecycle.delete(work, tenant)
-    await Blobs.open(settings).delete_tenant(tenant.number)  # a crash before: by cron, next night
     await announce(settings, tenant, epoch)
     return line
 

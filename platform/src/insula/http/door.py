@@ -147,6 +147,8 @@ class Door:
             if forgotten:
                 verdict = await self._ask(policy, bucket, tenant, claims, cost=0)
                 exchange.verdict = verdict
+            if tenant.status == "deleted":
+                raise TenantNotFound
             self._lead_on(exchange, tenant)
             if tenant.status == "suspended":
                 raise TenantSuspended(tenant.suspension)

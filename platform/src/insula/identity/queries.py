@@ -189,6 +189,11 @@ REVOKE_SESSIONS_OF = Statement(
     .where(SessionRow.user_id == bindparam("owner"), SessionRow.revoked_at.is_(None))
     .values(revoked_at=func.now(), revoked_because=bindparam("reason"))
 )
+REVOKE_ALL = Statement(
+    update(SessionRow)
+    .where(SessionRow.revoked_at.is_(None))
+    .values(revoked_at=func.now(), revoked_because=bindparam("reason"))
+)
 REVOKE_OTHERS = Statement(
     update(SessionRow)
     .where(

@@ -93,8 +93,13 @@ _LOCK = Statement(
 )
 _IS_HOST = Statement(
     select(
-        exists().where(DomainRow.name == bindparam("domain"), DomainRow.verified_at.is_not(None))
-        | exists().where(TenantRow.slug == bindparam("slug"))
+        exists().where(
+            DomainRow.name == bindparam("domain"),
+            DomainRow.verified_at.is_not(None),
+            TenantRow.id == DomainRow.tenant_id,
+            TenantRow.status != "deleted",
+        )
+        | exists().where(TenantRow.slug == bindparam("slug"), TenantRow.status != "deleted")
     ),
     bool,
 )

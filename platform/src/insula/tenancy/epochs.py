@@ -1,5 +1,7 @@
 """Telling every replica that what it has cached of a tenant is out of date."""
 
+from uuid import UUID
+
 import hiredis
 
 from insula.http.admission import epoch_key
@@ -23,6 +25,16 @@ async def publish_epoch_of(redis: RedisLine, tenant_id: str, epoch: int) -> bool
     """The same, for a tenant of which just the id is known."""
     try:
         await redis.call("EVAL", _RAISE, "1", epoch_key(tenant_id), str(epoch))
+    except (RedisDown, hiredis.ReplyError):
+        return False
+    return True
+
+
+async def forget_epoch(redis: RedisLine, tenant_id: UUID) -> bool:
+    """Make every replica read the tenant again, and the sessions that have ended with it, before
+    anybody gets in: as after a loss of Redis' memory. Whether Redis was told."""
+    try:
+        await redis.call("DEL", epoch_key(tenant_id))
     except (RedisDown, hiredis.ReplyError):
         return False
     return True

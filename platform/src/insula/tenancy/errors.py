@@ -42,6 +42,12 @@ class TenantMoving(Problem):
         super().__init__(headers={"Retry-After": "1"})
 
 
+class TenantNotDeleted(Problem):
+    """There is nothing to bring back or to purge: the tenant has not been deleted."""
+
+    status, slug, title = 409, "tenant-not-deleted", "This tenant is not deleted"
+
+
 class TenantRequired(Problem):
     """Name a tenant: by its host, by the header ``Insula-Tenant: <slug>``, or with a token."""
 

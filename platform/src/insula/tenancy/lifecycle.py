@@ -17,7 +17,6 @@ from insula.db import Statement, Work, binds
 from insula.files import queries as files
 from insula.http.listing import Listing
 from insula.i18n import say
-from insula.tenancy import provisioning
 from insula.tenancy.errors import SlugTaken, TenantNotFound
 from insula.tenancy.schemas import TenantLine, check_slug
 from insula.tenancy.tables import FormerSlug, TenantModule, TenantRow
@@ -41,6 +40,7 @@ _lines = select(
     func.coalesce(_enabled, literal_column("'{}'::text[]")).label("modules"),
     TenantRow.suspension,
     TenantRow.limits,
+    TenantRow.purge_at,
 )
 TENANTS = Listing(
     _lines,
@@ -124,11 +124,13 @@ async def get_tenant(catalogue: Work, slug: str) -> Tenant:
     """One tenant, ready to be bound.
 
     Raises:
-        TenantNotFound: nobody has this slug.
+        TenantNotFound: nobody has this slug, or whoever has it is deleted.
     """
     record = await catalogue.find(BY_SLUG, slug=slug)
     if record is None:
         raise TenantNotFound(say("No tenant is called '{slug}'.", slug=slug))
+    if record.status == "deleted":
+        raise TenantNotFound(say("{slug} is deleted, and can be brought back.", slug=slug))
     return Tenant(record)
 
 
@@ -185,14 +187,3 @@ async def _one(catalogue: Work, statement: Statement[int], tenant: Tenant, **val
     if epoch is None:
         raise TenantNotFound(say("{slug} is being moved or deleted.", slug=tenant.slug))
     return epoch
-
-
-async def delete(catalogue: Work, tenant: Tenant) -> int:
-    """Delete a tenant with all it has, for good. Returns the epoch to publish.
-
-    Suspend it first: a request that is under way would hold what has to go, and after ten seconds
-    of waiting for it nothing is deleted.
-    """
-    await catalogue.run_script("SET LOCAL lock_timeout = '10s'")
-    await provisioning.drop(catalogue, tenant)
-    return tenant.epoch + 1

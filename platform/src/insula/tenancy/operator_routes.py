@@ -13,6 +13,7 @@ from insula.identity.schemas import Strict
 from insula.settings import Settings
 from insula.tenancy import lifecycle
 from insula.tenancy.cells import CATALOGUE_PRELUDE
+from insula.tenancy.deletion_routes import delete_tenant, undelete_tenant
 from insula.tenancy.epochs import publish_epoch
 from insula.tenancy.errors import SlugTaken, TenantNotFound
 from insula.tenancy.lifecycle import TENANTS
@@ -119,5 +120,7 @@ ROUTER = Router(
         update_tenant,
         suspend_tenant,
         resume_tenant,
+        delete_tenant,
+        undelete_tenant,
     ],
 )

@@ -20,9 +20,8 @@ from insula.tenancy.cells import BUCKETS_OF_CELL, HOME, cell_of
 from insula.tenancy.errors import ModuleNeeded, ModuleNeedsOthers, SlugTaken, TenantMoving
 from insula.tenancy.migrations import APPLIED, MigrationFile, pending, read, script
 from insula.tenancy.placement import Room
-from insula.tenancy.roles import OWNER
 from insula.tenancy.tables import MoveRow, TenantModule, TenantRow
-from insula.tenancy.tenant import Tenant, TenantRecord, schema_name
+from insula.tenancy.tenant import Tenant, TenantRecord
 
 _ANY = 32_767
 """The highest number that a bucket can have."""
@@ -46,7 +45,6 @@ _SET_PREFERENCES = Statement(
     .where(TenantRow.id == bindparam("tenant_id"))
     .values(**binds("name", "locale", "time_zone"))
 )
-_DELETE = Statement(delete(TenantRow).where(TenantRow.id == bindparam("tenant_id")))
 _RECORD = upsert(TenantModule).values(
     **binds("tenant_id", "module", "version", "enabled"),
 )
@@ -186,13 +184,3 @@ async def set_preferences(
         _SET_PREFERENCES, tenant_id=tenant_id, name=name, locale=locale, time_zone=time_zone
     )
     return await catalogue.one(_RAISE_EPOCH, tenant_id=tenant_id)
-
-
-async def drop(catalogue: Work, tenant: Tenant) -> None:
-    """Delete a tenant with everything it has. There is no way back."""
-    await catalogue.execute(_DELETE, tenant_id=tenant.id)
-    name = schema_name(tenant.number)
-    await catalogue.run_script(
-        f"SET LOCAL ROLE {OWNER}; DROP SCHEMA IF EXISTS {name} CASCADE; SET LOCAL ROLE NONE;"
-        f"DROP ROLE IF EXISTS {name};"
-    )

@@ -143,6 +143,8 @@ class TenantLine(msgspec.Struct):
     """Why it is suspended, as its users are told."""
     limits: dict[str, int] = {}
     """What it may, where that is not what everybody may."""
+    purge_at: datetime | None = None
+    """Until when a deleted tenant can be brought back."""
 
 
 def check_slug(slug: str, pointer: str = "/slug") -> None:

@@ -67,6 +67,8 @@ async def _tenant_of(
     tenant = await directory.by_id(str(ticket.tenant_id), work)
     if tenant is None or (exchange.tenant is not None and exchange.tenant.id != tenant.id):
         raise LinkRefused
+    if tenant.status == "deleted":
+        raise LinkRefused
     if tenant.status == "suspended":
         raise TenantSuspended
     return tenant
