@@ -253,11 +253,12 @@ def test_a_purge_killed_half_way_is_finished_by_the_next(
         process.communicate()
         assert "schema" in _traces(installation, tenant, number)
     if table == "outbox":
-        assert insula.json("tenants", "purge") == {"purged": [tenant.slug]}
+        assert insula.run("tenants", "purge").returncode == 0
     else:  # it is nobody's any more, and dropped by whoever fills slots
         assert _sign_up(tenant.url, tenant.slug) == 201
-        eventually(lambda: asyncio.run(_drop_all(installation)) is None)
-    assert _traces(installation, tenant, number) == set()
+        asyncio.run(_drop_all(installation))
+    # A worker may be at it, too.
+    eventually(lambda: not _traces(installation, tenant, number))
 
 
 async def _drop_all(installation: Installation) -> None:
