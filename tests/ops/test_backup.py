@@ -48,7 +48,11 @@ def test_stock_pg_restore_makes_an_equal_database_of_it(
     run("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=folder)
     run("sh", "-c", "zstd --decompress --quiet --rm *.zst", cwd=folder)
     target = new_database()
-    stock("pg_restore", "--jobs=2", "--exit-on-error", "-d", target.url, str(folder))
+    for section, jobs in (("pre-data", 1), ("data", 2), ("post-data", 1)):
+        # Parallel "post-data" deadlocks at times on foreign keys of partitioned tables, with
+        # archives of pg_dump's own as well.
+        options = ("--exit-on-error", f"--section={section}", f"--jobs={jobs}")
+        stock("pg_restore", *options, "-d", target.url, str(folder))
     assert target.dump() == rich_database.dump()
 
 

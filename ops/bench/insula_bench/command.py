@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from insula_bench import (
+    backup_report,
+    backups,
     cores,
     file_transfer,
     fleet,
@@ -37,6 +39,7 @@ _PARTS = (
     "fleet",
     "scale",
     "move",
+    "backup",
 )
 
 
@@ -88,6 +91,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--update", action="store_true", help="renew the sections in RESULTS.md, and no others"
     )
+    parser.add_argument("--backup-rounds", type=int, default=3, help="of backups (default 3)")
+    parser.add_argument(
+        "--backup-megabytes", type=int, default=1000, help="to back up (default 1000)"
+    )
+    parser.add_argument(
+        "--backup-schemas", type=int, default=1000, help="to back up (default 1000)"
+    )
     parser.add_argument("--output", type=Path, help="default: RESULTS.md, if nothing is left out")
     return parser
 
@@ -123,6 +133,13 @@ def _section(part: str, folder: Path, options: argparse.Namespace) -> str:
                     workers=options.fleet_workers,
                 )
             )
+    if part == "backup":
+        return backup_report.section(
+            backups.measure(
+                home, megabytes=options.backup_megabytes, schemas=options.backup_schemas,
+                rounds=options.backup_rounds, tell=_tell,
+            )
+        )  # fmt: skip
     with installed(home) as installation:
         if part == "provisioning":
             times = provisioning.measure(installation, tenants=options.tenants)
