@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from typing import Any
 
 import asyncpg
@@ -18,11 +18,13 @@ _PIECE = 1 << 20
 
 
 class Loader:
-    """Loads what ``backup`` has of some tables into empty ones of the same names."""
+    """Loads what ``backup`` has of some tables into ones of the same names. ``fresh`` are the files
+    of those that were made just now: nobody else sees them yet."""
 
-    def __init__(self, address: Address, backup: Backup) -> None:
+    def __init__(self, address: Address, backup: Backup, fresh: Collection[str]) -> None:
         self._address = address
         self._backup = backup
+        self._fresh = fresh
 
     async def tables(self, tables: Sequence[TableData], jobs: int, report: Report) -> None:
         """
@@ -69,13 +71,21 @@ class Loader:
 
     async def _table(self, connection: Any, table: TableData, report: Report) -> None:
         pieces = in_thread(self._backup.rows(table.file), report)
+        fresh = table.file in self._fresh
         try:
+            await connection.execute("BEGIN")
+            if fresh:
+                # In the transaction of a TRUNCATE, COPY writes frozen rows, which no vacuum has to
+                # visit again; and with wal_level=minimal no log.
+                await connection.execute(f"TRUNCATE TABLE ONLY {qualified(table)}")
             status = await connection.copy_to_table(
                 table.name,
                 schema_name=table.schema,
                 columns=table.columns or None,
                 source=pieces,
+                freeze=True if fresh else None,
             )
+            await connection.execute("COMMIT")
         except asyncpg.PostgresError as error:
             raise BackupFailed(f"{qualified(table)}: {error.message}") from None
         if status != f"COPY {table.rows}":

@@ -135,7 +135,7 @@ class _Run:
         first, last = selection.split_last(self._chosen.without(ids))
         toc = self._folder / manifest.TOC
         toc.write_bytes(first.archive.encode())
-        loader = Loader(self._target, self._backup)
+        loader = Loader(self._target, self._backup, selection.made_here(self._chosen.archive))
         jobs = self._options.jobs
         await self._step("definitions", self._section("pre-data", "--single-transaction"))
         await self._step("sequences", self._section("data", "--single-transaction"))

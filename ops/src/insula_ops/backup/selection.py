@@ -160,6 +160,16 @@ def _only(archive: Archive, wanted: Callable[[Entry], bool]) -> Archive:
     return msgspec.structs.replace(archive, entries=[e for e in archive.entries if wanted(e)])
 
 
+def made_here(archive: Archive) -> set[str]:
+    """The files of tables that the archive itself creates; an extension creates its own."""
+    made = {entry.id for entry in archive.entries if entry.desc == "TABLE"}
+    return {
+        entry.filename
+        for entry in archive.entries
+        if entry.desc == "TABLE DATA" and made & {*entry.needs}
+    }
+
+
 def files(archive: Archive) -> list[str]:
     """The tables' files that are chosen."""
     return [entry.filename for entry in archive.entries if entry.desc == "TABLE DATA"]
