@@ -87,6 +87,7 @@ async def _make(catalogue: Work, slug: str, model: _Model, buckets: int) -> None
         slug=slug,
         name=slug,
         version=files[-1].version,
+        first=HOME,
         buckets=buckets,
     )
     building = build(place.number, place.bucket, files, catalogue.capabilities)
