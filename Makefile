@@ -1,7 +1,7 @@
 # Everything that one does with a checkout. A machine needs Python 3.11 and make, nothing else.
 
 # Debian packages that tests use besides what comes from wheels.
-TEST_PACKAGES := nginx caddy postgresql chromium rabbitmq-server age zstd
+TEST_PACKAGES := nginx caddy postgresql chromium rabbitmq-server age zstd pgbouncer
 # Node comes from elsewhere on some machines, and Debian's npm conflicts with theirs.
 TEST_PACKAGES += $(if $(shell command -v npm),,nodejs npm)
 

@@ -40,6 +40,14 @@ def operator_token(secret: str) -> str:
     return OPERATOR_PREFIX + base64.urlsafe_b64encode(derive(secret, "operator API")).decode()
 
 
+def login_verifier(secret: str, login: str) -> str:
+    """What PostgreSQL stores for that password, the same whenever it is made: PgBouncer needs the
+    very same line to log in for whoever has proved to know the password."""
+    password = login_password(secret, login)
+    salt = hashlib.sha256(f"insula:{login}:{password}".encode()).digest()[:16]
+    return scram_verifier(password, salt)
+
+
 def scram_verifier(password: str, salt: bytes, iterations: int = 4096) -> str:
     """What PostgreSQL stores for a password (RFC 5803), so that no statement carries the password.
 

@@ -24,6 +24,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     database_url: str = ""
     """PostgreSQL URL of a login that may create roles; it is used to install and migrate only."""
+    database_pooler_url: str = ""
+    """PgBouncer in transaction mode in front of ``database_url``, through which requests and jobs
+    reach tenants' data; installing, signing up and LISTEN go to the server itself."""
     redis_url: str = ""
     secret_key: str = ""
     """At least 32 characters. Signing keys and database passwords derive from it."""

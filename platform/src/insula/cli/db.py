@@ -14,11 +14,13 @@ from insula.cli.printing import (
     progress_bar,
     warn,
 )
+from insula.keys import login_verifier
 from insula.module import discover
 from insula.tenancy import fleet_state, installation
 from insula.tenancy.fleet import Options, Plan, Report, plan_fleet
 from insula.tenancy.fleet_state import FleetState, TenantMigrations, Which
 from insula.tenancy.populating import populate
+from insula.tenancy.roles import bucket_login
 
 if TYPE_CHECKING:
     from insula.db import Work
@@ -148,6 +150,22 @@ def populate_(like: str, tenants: int, prefix: str, workers: int, as_json: bool)
             f"{prefix}-1 to {prefix}-{tenants}: each {shape.tables} tables, {shape.indexes} "
             f"indexes, {shape.bytes / 1024:,.0f} KiB"
         )
+
+
+@db.command()
+@json_option
+def userlist(as_json: bool) -> None:
+    """What PgBouncer needs to know of the buckets' logins, as its auth_file.
+
+    No passwords: the lines are SCRAM verifiers, the same that PostgreSQL has.
+    """
+    settings = installation_settings()
+    logins = [bucket_login(bucket) for bucket in range(settings.buckets)]
+    known = {login: login_verifier(settings.secret_key, login) for login in logins}
+    if as_json:
+        print_json(known)
+    else:
+        click.echo("\n".join(f'"{login}" "{verifier}"' for login, verifier in known.items()))
 
 
 @db.command()

@@ -15,10 +15,14 @@ _WARM = "SELECT $1::text[], $2::uuid[], $3::int[], $4::bigint[], $5::timestamptz
 class Connection:
     """A pooled connection and what it needs to know of itself."""
 
-    __slots__ = ("born", "raw", "role", "spent", "tenants", "transport")
+    __slots__ = ("born", "pooled", "raw", "role", "spent", "tenants", "transport")
 
-    def __init__(self, raw: asyncpg.Connection, transport: wire.BindingTransport) -> None:
+    def __init__(
+        self, raw: asyncpg.Connection, transport: wire.BindingTransport, *, pooled: bool = False
+    ) -> None:
         self.raw = raw
+        self.pooled = pooled
+        """Whether PgBouncer is in between."""
         self.transport = transport
         self.born = time.monotonic()
         self.spent = False
@@ -29,10 +33,14 @@ class Connection:
         self.tenants: set[str] = set()
         """The roles of those whose relations its backend has cached."""
 
+    def binding(self, prelude: wire.Prelude) -> wire.Binding:
+        return prelude.pooled if self.pooled else prelude.named
 
-async def open_connection(dsn: str) -> Connection:
+
+async def open_connection(dsn: str, *, pooled: bool = False) -> Connection:
     """Connect, warm the types and register the JSON codec."""
-    raw, transport = await wire.connect(dsn, server_settings={"application_name": "insula"})
+    settings = {"application_name": "insula"}
+    raw, transport = await wire.connect(dsn, pooled=pooled, server_settings=settings)
     for name in ("jsonb", "json"):
         await raw.set_type_codec(
             name,
@@ -40,5 +48,5 @@ async def open_connection(dsn: str) -> Connection:
             encoder=lambda value: msgspec.json.encode(value).decode(),
             decoder=msgspec.json.decode,
         )
-    await raw.prepare(_WARM)
-    return Connection(raw, transport)
+    await (await raw.prepare(_WARM)).fetch(*[None] * 6)
+    return Connection(raw, transport, pooled=pooled)

@@ -33,7 +33,8 @@ def _give_up(waiter: asyncio.Future[Connection | None]) -> None:
 
 class Pool:
     """At most ``size`` connections of one login; ``acquire`` waits in line for at most ``patience``
-    seconds. ``dsn`` may be a function that finds the address out when one is opened.
+    seconds. ``dsn`` may be a function that finds the address out when one is opened; ``pooled``: a
+    PgBouncer is there.
 
     Raises:
         PoolExhausted: from :meth:`acquire`.
@@ -47,8 +48,10 @@ class Pool:
         tenants: int = 200,
         seconds: float = 1800,
         patience: float = 10.0,
+        pooled: bool = False,
     ) -> None:
         self._dsn = dsn
+        self._pooled = pooled
         self._size = size
         self._tenants = tenants
         self._seconds = seconds
@@ -136,7 +139,7 @@ class Pool:
         """Fill a place that is counted already."""
         try:
             dsn = self._dsn if isinstance(self._dsn, str) else await self._dsn()
-            return await open_connection(dsn)
+            return await open_connection(dsn, pooled=self._pooled)
         except BaseException:
             self._vacate()
             raise

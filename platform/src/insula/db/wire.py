@@ -33,6 +33,7 @@ BEGIN_SQL = "BEGIN"
 _PARSE, _BIND = 0x50, 0x42
 _SYNC = b"S" + struct.pack("!i", 4)
 _ASYNCHRONOUS = b"NSA"  # notice, parameter status, notification: may come at any time
+_TEXT = 25  # the type's OID
 _EXECUTE = b"E" + struct.pack("!i", 9) + b"\0" + struct.pack("!i", 0)
 
 
@@ -56,6 +57,13 @@ def _row(*values: str) -> bytes:
     return _message(b"D", struct.pack("!h", len(columns)) + b"".join(columns))
 
 
+def _parse(sql: str) -> bytes:
+    """A Parse message for the unnamed statement; every parameter is text."""
+    count = sql.count("$")
+    body = b"\0" + sql.encode() + b"\0" + struct.pack("!h", count)
+    return _message(b"P", body + struct.pack("!i", _TEXT) * count)
+
+
 class Prefix(NamedTuple):
     """What is sent ahead of a statement."""
 
@@ -66,10 +74,17 @@ class Prefix(NamedTuple):
     """… and their bytes, if nothing comes in between."""
 
 
+class Binding(NamedTuple):
+    """What goes ahead of one statement, and of the first of a transaction."""
+
+    bind: Prefix
+    begin: Prefix
+
+
 class Prelude:
     """The bytes that bind one tenant: for one statement, or for a transaction."""
 
-    __slots__ = ("_search_path", "begin", "bind", "ready", "role", "sealed")
+    __slots__ = ("_pooled", "_search_path", "_values", "named", "ready", "role", "sealed")
 
     def __init__(self, role: str, search_path: str, *, sealed: bool = False) -> None:
         self.role = role
@@ -77,7 +92,16 @@ class Prelude:
         self.sealed = sealed
         """Whether the role's tables open themselves for its capability only."""
         self.ready = not sealed
+        self._pooled: Binding | None = None
         self._write("")
+
+    @property
+    def pooled(self) -> Binding:
+        """For connections through PgBouncer, where the next server connection knows no statement
+        that was prepared before: each binding brings its text along."""
+        if self._pooled is None:
+            self._pooled = _binding(self._values, parsed=True)
+        return self._pooled
 
     def unseal(self, capabilities: Capabilities) -> None:
         """Have the role's capability go with it from now on."""
@@ -85,19 +109,30 @@ class Prelude:
         self.ready = True
 
     def _write(self, capability: str) -> None:
-        values = (self.role, self._search_path, capability)
-        bound = _message(b"2", b"")  # BindComplete
-        self.bind = Prefix(
-            # A bound parameter, never a literal: pg_stat_activity shows the text of statements.
-            _bind(BIND_STATEMENT, *values),
-            3,
-            bound + _row(*values) + _message(b"C", b"SELECT 1\0"),
-        )
-        self.begin = Prefix(
-            _bind(BEGIN_STATEMENT) + self.bind.message,
-            2 + self.bind.answers,
-            bound + _message(b"C", b"BEGIN\0") + self.bind.reply,
-        )
+        # Bound parameters, never literals: pg_stat_activity shows the text of statements.
+        self._values = (self.role, self._search_path, capability)
+        self.named = _binding(self._values, parsed=False)
+        """For connections of our own, which have prepared what binds."""
+        self._pooled = None
+
+
+def _binding(values: tuple[str, ...], *, parsed: bool) -> Binding:
+    row, began = _row(*values) + _message(b"C", b"SELECT 1\0"), _message(b"C", b"BEGIN\0")
+    if parsed:
+        bind = Prefix(_parse(BIND_SQL) + _bind("", *values), 4, _PARSED + _BOUND + row)
+        begin = Prefix(_parse(BEGIN_SQL) + _bind(""), 3, _PARSED + _BOUND + began)
+    else:
+        bind = Prefix(_bind(BIND_STATEMENT, *values), 3, _BOUND + row)
+        begin = Prefix(_bind(BEGIN_STATEMENT), 2, _BOUND + began)
+    return Binding(
+        bind,
+        Prefix(
+            begin.message + bind.message, begin.answers + bind.answers, begin.reply + bind.reply
+        ),
+    )
+
+
+_PARSED, _BOUND = _message(b"1", b""), _message(b"2", b"")
 
 
 _NOTHING = Prefix(b"", 0, b"")
@@ -255,11 +290,18 @@ class _BindingLoop:
         return self.transport
 
 
-async def connect(dsn: str, **options: Any) -> tuple[asyncpg.Connection, BindingTransport]:
-    """A connection whose frames can be prefixed, with its two prepared binding statements."""
+async def connect(
+    dsn: str, *, pooled: bool = False, **options: Any
+) -> tuple[asyncpg.Connection, BindingTransport]:
+    """A connection whose frames can be prefixed, with its two prepared binding statements;
+    ``pooled`` ones, which go through PgBouncer, prepare nothing that is to last."""
     loop = _BindingLoop(asyncio.get_running_loop())
+    if pooled:
+        options["statement_cache_size"] = 0
     connection = await asyncpg.connect(dsn, loop=cast(Any, loop), **options)
     assert loop.transport is not None
+    if pooled:
+        return connection, loop.transport
     # asyncpg deallocates a statement that nobody refers to.
     loop.transport.prepared = (
         await connection.prepare(BIND_SQL, name=BIND_STATEMENT),

@@ -109,8 +109,8 @@ class Work:
         memory. Opens the unit's transaction."""
         connection = await self._in_transaction()
         await self._begin(connection)
-        cursor = connection.raw.cursor(statement.sql, *statement.arguments(params), prefetch=50)
-        async for record in cursor:
+        prepared = await connection.raw.prepare(statement.sql)
+        async for record in prepared.cursor(*statement.arguments(params), prefetch=50):
             yield statement.decode(record)
 
     async def _alone(self, method: str, sql: str, arguments: list[Any]) -> Any:
@@ -118,7 +118,7 @@ class Work:
         pool, prelude = self._pool, self._prelude
         connection = await pool.acquire(prelude.role)
         transport = connection.transport
-        transport.arm(prelude.bind, once=False)
+        transport.arm(connection.binding(prelude).bind, once=False)
         try:
             result = await getattr(connection.raw, method)(sql, *arguments)
         except asyncpg.PostgresError:
@@ -279,7 +279,7 @@ class Work:
             self._begun = True
             # BEGIN and the binding travel ahead of the first statement, in the same packet.
             prelude = self._prelude
-            connection.transport.arm(prelude.begin, once=True)
+            connection.transport.arm(connection.binding(prelude).begin, once=True)
         return connection
 
     async def _begin(self, connection: Connection) -> None:

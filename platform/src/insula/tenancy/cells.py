@@ -82,6 +82,9 @@ KNOWN = Statement(
 _BY_NUMBER = Statement(select(CellRow.url).where(CellRow.number == bindparam("number")), str)
 
 
+_Address = str | Callable[[], Awaitable[str]]
+
+
 class Cells:
     """The connections of one process to all cells. A cell that is new is found in the catalogue
     when it is first needed.
@@ -103,15 +106,19 @@ class Cells:
         """By cell, as the provisioner; :data:`HOME` has the catalogue."""
 
     def _bucket(self, bucket: int) -> Pool:
-        return self._pool(cell_of(bucket), bucket_login(bucket))
+        cell, login = cell_of(bucket), bucket_login(bucket)
+        pooler = self._settings.database_pooler_url if cell == HOME else ""
+        address = login_url(self._settings, login, pooler) if pooler else self._address(cell, login)
+        return self._pool(address, pooled=bool(pooler))
 
     def _provisioner(self, cell: int) -> Pool:
-        return self._pool(cell, PROVISIONER)
+        return self._pool(self._address(cell, PROVISIONER))
 
-    def _pool(self, cell: int, login: str) -> Pool:
+    def _pool(self, address: _Address, *, pooled: bool = False) -> Pool:
         settings = self._settings
         return Pool(
-            self._address(cell, login),
+            address,
+            pooled=pooled,
             size=self._size,
             tenants=settings.connection_tenants,
             seconds=settings.connection_seconds,
@@ -132,7 +139,7 @@ class Cells:
     def _home(self) -> Work:
         return self.catalogue.work(HOME, CATALOGUE_PRELUDE, writes=False)
 
-    def _address(self, cell: int, login: str) -> str | Callable[[], Awaitable[str]]:
+    def _address(self, cell: int, login: str) -> _Address:
         if cell == HOME:
             return login_url(self._settings, login)
 

@@ -4,14 +4,13 @@ Needs a login that may create roles, and the hardening needs a superuser; where 
 managed one, the steps that it refuses are skipped and reported. Everything can be run again.
 """
 
-import hashlib
 from collections.abc import Iterable
 
 import asyncpg
 import msgspec
 
 from insula.db.capabilities import Capabilities
-from insula.keys import login_password, scram_verifier
+from insula.keys import login_verifier
 from insula.module import discover
 from insula.settings import Settings, SettingsError
 from insula.tenancy.fleet import Options, Progress, Report, migrate_fleet
@@ -115,7 +114,5 @@ async def _ensure_role(admin: asyncpg.Connection, role: str, options: str) -> No
 
 async def _ensure_password(admin: asyncpg.Connection, login: str, settings: Settings) -> None:
     """Set the derived password; the statement carries only its SCRAM verifier."""
-    password = login_password(settings.secret_key, login)
-    salt = hashlib.sha256(f"insula:{login}:{password}".encode()).digest()[:16]
-    verifier = scram_verifier(password, salt)
+    verifier = login_verifier(settings.secret_key, login)
     await admin.execute(f"ALTER ROLE {login} PASSWORD '{verifier}'")
