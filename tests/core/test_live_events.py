@@ -1,62 +1,9 @@
 """Live channels as server-sent events, read by PyPI ``httpx-sse``."""
 
-import asyncio
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
-
-import httpx
 import pytest
 from fixtures.installation import Installation, SignUp, TestTenant, WebServer
-from fixtures.live import SECONDS, live, numbers_in, stage
-from httpx_sse import EventSource, ServerSentEvent, aconnect_sse
-
-PATH = "/api/v1/realtime/sse"
-
-
-@dataclass
-class Reader:
-    """One event stream."""
-
-    source: EventSource
-    events: AsyncIterator[ServerSentEvent]
-    last_id: str = ""
-
-    async def next(self) -> dict[str, Any]:
-        event = await asyncio.wait_for(anext(self.events), SECONDS)
-        self.last_id = event.id
-        said: dict[str, Any] = json.loads(event.data)
-        return said
-
-    async def until(self, kind: str) -> dict[str, Any]:
-        while (said := await self.next())["type"] != kind:
-            pass
-        return said
-
-    async def numbers(self, count: int) -> list[int]:
-        found: list[int] = []
-        while len(found) < count:
-            found += numbers_in([await self.next()])
-        return found
-
-
-@asynccontextmanager
-async def reading(
-    tenant: TestTenant, *channels: str, url: str = "", last: str = "", **parameters: str
-) -> AsyncIterator[Reader]:
-    headers = {} if not last else {"Last-Event-ID": last}
-    if "ticket" not in parameters:
-        headers["Authorization"] = f"Bearer {tenant.owner.tokens['access_token']}"
-    async with (
-        httpx.AsyncClient(base_url=url or tenant.url, timeout=60, headers=headers) as client,
-        aconnect_sse(
-            client, "GET", PATH, params={"channel": list(channels), **parameters}
-        ) as source,
-    ):
-        assert source.response.status_code == 200
-        yield Reader(source, source.aiter_sse())
+from fixtures.live import live, stage
+from fixtures.sse import PATH, reading
 
 
 async def test_a_snapshot_comes_first_then_what_happens(

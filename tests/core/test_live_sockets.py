@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from fixtures.command import CommandLine
 from fixtures.installation import Installation, SignUp, TestTenant, WebServer
 from fixtures.live import LiveClient, live, numbers, socket_url, stage
 from websockets.asyncio.client import connect
@@ -214,6 +215,19 @@ async def test_losing_rights_ends_the_connection(strict: WebServer, acme: TestTe
         await client.subscribe("events")
         acme.http.patch(f"/api/v1/users/{me}", json={"role": "customer"})
         assert (await client.closed())[0] == 4401
+
+
+async def test_suspending_the_tenant_ends_the_connection_and_says_why(
+    installation: Installation, strict: WebServer, acme: TestTenant
+) -> None:
+    async with live(acme, url=strict.url) as client:
+        await client.subscribe("events")
+        CommandLine(installation).json("tenants", "suspend", acme.slug, "--reason", "Unpaid.")
+        assert await client.closed() == (4403, "Unpaid.")
+    with pytest.raises(InvalidStatus) as refused:
+        async with live(acme, url=strict.url):
+            pass
+    assert refused.value.response.status_code == 403
 
 
 async def test_switching_a_module_off_ends_its_channels(

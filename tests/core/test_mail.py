@@ -13,7 +13,7 @@ import pytest
 from fixtures.background import WorkerProcess
 from fixtures.inside import inside
 from fixtures.installation import Installation, TestTenant, WebServer
-from fixtures.mail import MailServer, text_of
+from fixtures.mail import MailServer, certified, serving_mail, text_of
 from insula.db.ids import new_id
 from insula.mail import send_mail
 from insula.mail import templates as mail_templates
@@ -184,6 +184,29 @@ async def test_a_password_is_not_sent_in_the_clear(mail_server: MailServer) -> N
     url = mail_server.url.replace("smtp://", "smtp://ada:secret@")
     with pytest.raises(Unreachable, match=r"(?i)starttls"):
         await Mailer("insula@localhost", Smtp(Server.read(url))).send(letter(), uuid4())
+
+
+async def test_a_password_goes_over_starttls_to_a_server_that_is_who_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, context = certified("localhost", tmp_path)
+    to, job = somebody(), uuid4()
+    with serving_mail(tls=context, login=("ada", "secret")) as server:
+        url = server.url.replace("smtp://127.0.0.1", "smtp://ada:secret@localhost")
+        mailer = Mailer("insula@localhost", Smtp(Server.read(url)))
+        with pytest.raises(Unreachable, match="certificate"):
+            await mailer.send(letter(to), job)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # as an operator adds an authority
+        await mailer.send(letter(to), job)
+        (mail,) = server.to(to)
+        assert (mail["X-Tls"], mail["X-Login"]) == ("True", "ada")
+        elsewhere = Smtp(Server.read(url.replace("localhost", "127.0.0.1")))
+        with pytest.raises(Unreachable, match=r"(?i)certificate|mismatch"):
+            await Mailer("insula@localhost", elsewhere).send(letter(to), job)
+        wrong = Smtp(Server.read(url.replace("secret", "guess")))
+        with pytest.raises(Unreachable, match="does not let us in"):
+            await Mailer("insula@localhost", wrong).send(letter(to), job)
+    assert len(server.to(to)) == 1
 
 
 async def test_no_value_begins_another_header(mail_server: MailServer) -> None:
