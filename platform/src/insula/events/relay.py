@@ -136,7 +136,8 @@ class Relay:
         # Read under the lane's lock, which a move takes before it changes a tenant's place.
         record = await self._home().find(BY_NUMBER, number=number)
         if record is None or not self._is_here(record):
-            await self._pass_over(tx, number, record)
+            if record is None:
+                await self._drop_orphans(tx, number)
             return 0
         waiting = await tx.many(lanes.TAKE_EVENTS, role=role, most=_BATCH)
         rows = [
@@ -165,12 +166,11 @@ class Relay:
             await tx.execute(events_log.PRUNE, before=before, seq=lane.done_seq)
         await tx.run_script(building.LEAVE)
 
-    async def _pass_over(self, tx: Work, number: int, record: TenantRecord | None) -> None:
-        """Drop what a tenant that is gone has left; one that is being made gets a minute."""
-        if record is None:
-            await tx.execute(lanes.DROP_ORPHANS, role=schema_name(number))
-        if record is None or cell_of(record.bucket) != self._cell:
-            await tx.execute(lanes.DROP_LANE, number=number)
+    async def _drop_orphans(self, tx: Work, number: int) -> None:
+        """Drop what a tenant that is gone has left; one that is being made gets a minute. One that
+        is on its way here has its lane already."""
+        await tx.execute(lanes.DROP_ORPHANS, role=schema_name(number))
+        await tx.execute(lanes.DROP_LANE, number=number)
 
     # Consumers
 

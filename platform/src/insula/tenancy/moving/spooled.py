@@ -46,7 +46,9 @@ _WRITE = (
         WHERE r.tenant = $1""",
     """INSERT INTO spool.event_lanes SELECT r.* FROM jsonb_populate_recordset(
         NULL::spool.event_lanes, nullif($2::text::jsonb -> 'lanes', 'null')) r
-        WHERE r.tenant = substr($1, 3)::bigint""",
+        WHERE r.tenant = substr($1, 3)::bigint
+    ON CONFLICT (tenant) DO UPDATE
+    SET last_seq = excluded.last_seq, done_seq = excluded.done_seq, retry_at = NULL""",
 )
 
 
