@@ -10,18 +10,16 @@ import msgspec
 from sqlalchemy import bindparam, select, update
 
 from insula.db import Database, Statement, Work
-from insula.db.capabilities import Capabilities
-from insula.db.pool import Pool
 from insula.embedded import make_home
 from insula.events.outbox import OutboxRow
 from insula.identity import passwords, queries
 from insula.identity.queries import Login
 from insula.module import Demo, Module, discover
 from insula.settings import Settings
-from insula.tenancy import building, provisioning
-from insula.tenancy.cells import CATALOGUE_PRELUDE
+from insula.tenancy import placement, provisioning
+from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, Cells
 from insula.tenancy.errors import ModuleNeedsOthers
-from insula.tenancy.roles import OWNER, PROVISIONER, login_url
+from insula.tenancy.roles import OWNER
 from insula.tenancy.schemas import Owner, SignUp
 from insula.tenancy.signup import found
 from insula.tenancy.tables import TenantModule
@@ -57,22 +55,21 @@ async def ensure(settings: Settings) -> DemoLogin | None:
     off. Every step is a transaction, so that a call that was killed is made up for by the next.
     None if a tenant that is not ours has taken the slug, or ours is deleted.
     """
-    database = Database(
-        [Pool(login_url(settings, PROVISIONER), size=1)], Capabilities(settings.secret_key)
-    )
+    cells = Cells(settings, size=1)
+    database = cells.catalogue
     try:
-        async with database.transaction(0, CATALOGUE_PRELUDE) as work:
+        async with database.transaction(HOME, CATALOGUE_PRELUDE) as work:
             tenant = await _find_or_found(work, settings)
             owner = await _find_owner(work, tenant)
         if owner is None or tenant.status == "deleted":
             return None
         for module in discover().values():
             with suppress(ModuleNeedsOthers):  # somebody has switched off what it needs
-                async with database.transaction(0, CATALOGUE_PRELUDE) as work:
+                async with database.transaction(HOME, CATALOGUE_PRELUDE) as work:
                     await _fill(work, tenant, module, owner.id)
         password = await _password(database, settings, tenant, owner)
     finally:
-        await database.close()
+        await cells.close()
     return DemoLogin(SLUG, EMAIL, password)
 
 
@@ -92,9 +89,8 @@ async def _find_or_found(work: Work, settings: Settings) -> Tenant:
 
 async def _find_owner(work: Work, tenant: Tenant) -> Login | None:
     """The owner that we made; a tenant of somebody else has none of this address."""
-    await work.run_script(building.enter(tenant.number))
-    owner = await work.find(queries.FIND_LOGIN, email=EMAIL)
-    await provisioning.leave(work)
+    async with placement.inside(work, tenant) as tx:
+        owner = await tx.find(queries.FIND_LOGIN, email=EMAIL)
     return owner if owner is not None and owner.role == "owner" else None
 
 
@@ -104,10 +100,10 @@ async def _fill(work: Work, tenant: Tenant, module: Module, owner_id: UUID) -> N
         return
     await provisioning.enable(work, tenant, module)
     if module.demo is not None:
-        await work.run_script(building.enter(tenant.number))
-        await module.demo(work, Demo(owner_id=owner_id))
-        await provisioning.leave(work)
-        await work.execute(_HAND_OVER, role=schema_name(tenant.number))
+        async with placement.inside(work, tenant) as tx:
+            await module.demo(tx, Demo(owner_id=owner_id))
+        async with placement.at(work, tenant.bucket) as tx:
+            await tx.execute(_HAND_OVER, role=schema_name(tenant.number))
 
 
 async def _password(database: Database, settings: Settings, tenant: Tenant, owner: Login) -> str:
@@ -117,10 +113,11 @@ async def _password(database: Database, settings: Settings, tenant: Tenant, owne
         return kept if await passwords.verify(kept, owner.password_hash) else ""
     password = secrets.token_urlsafe(12)
     hashed = await passwords.hash_password(password)
-    async with database.transaction(0, CATALOGUE_PRELUDE) as work:
-        await work.run_script(building.enter(tenant.number))
-        await work.one(_SET_PASSWORD, user_id=owner.id, password_hash=hashed)
-        await provisioning.leave(work)
+    async with (
+        database.transaction(HOME, CATALOGUE_PRELUDE) as work,
+        placement.inside(work, tenant) as tx,
+    ):
+        await tx.one(_SET_PASSWORD, user_id=owner.id, password_hash=hashed)
     _keep(settings.home, password)
     return password
 

@@ -104,11 +104,6 @@ async def create(
     return tenant
 
 
-async def leave(catalogue: Work) -> None:
-    """Return from a tenant's schema to the catalogue."""
-    await catalogue.run_script(LEAVE)
-
-
 async def _record(
     catalogue: Work,
     tenant_id: UUID,

@@ -21,6 +21,7 @@ from insula.tenancy.errors import (
     ModuleNeedsOthers,
     ModuleNotInstalled,
     SlugTaken,
+    TenantMoving,
 )
 from insula.tenancy.schemas import (
     ModuleView,
@@ -67,7 +68,7 @@ async def list_modules(tenant: Tenant, modules: Modules) -> list[ModuleView]:
 @put(
     "/modules/{name:str}",
     right="modules:write",
-    problems=(ModuleNotInstalled, ModuleNeedsOthers),
+    problems=(ModuleNotInstalled, ModuleNeedsOthers, TenantMoving),
 )
 async def enable_module(
     name: str, tenant: Tenant, modules: Modules, catalogue: Database, redis: RedisLine
