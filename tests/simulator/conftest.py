@@ -7,6 +7,8 @@ import pytest
 from insula_simulator.engine.compiled import kernel_folder
 from insula_simulator.policies import POLICIES
 from insula_simulator.replay import warm_up
+from insula_simulator.simulation import Simulation
+from simulator.networks import scenario
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,3 +20,4 @@ def compiled_kernels() -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for policy in POLICIES:
             warm_up(policy)
+        Simulation(scenario(requests=1000)).run()

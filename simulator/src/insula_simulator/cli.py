@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import rich_click as click
+from msgspec.structs import replace
 
 from insula_simulator.cache import Cache
 from insula_simulator.policies import POLICIES, CacheTooSmall
-from insula_simulator.progress import compiling, reading_progress
+from insula_simulator.progress import compiling, counting_progress, reading_progress
 from insula_simulator.replay import Outcome, is_compiled, replay, warm_up
 from insula_simulator.traces import READERS, TraceError, read_trace
 
@@ -70,6 +71,65 @@ def cache(
     except OSError as error:
         _fail(f"{trace}: {error.strerror}")
     click.echo(json.dumps(asdict(outcome)) if as_json else _as_text(outcome))
+
+
+@main.command()
+@click.argument("scenario", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the results; by default the scenario's name beside it.",
+)
+@click.option("--requests", type=click.IntRange(min=1), help="Instead of the scenario's number.")
+@click.option("--seed", type=click.IntRange(min=0, max=(1 << 62) - 1), help="Likewise.")
+@click.option(
+    "--threads", type=click.IntRange(min=1, max=256), help="By default one for each core."
+)
+@click.option("--progress/--no-progress", default=None, help="By default on a terminal.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+def run(
+    *,
+    scenario: Path,
+    out: Path | None,
+    requests: int | None,
+    seed: int | None,
+    threads: int | None,
+    progress: bool | None,
+    as_json: bool,
+) -> None:
+    """Simulate a whole network and report on it: result.json, series.parquet, report.html."""
+    from insula_simulator import outcome
+    from insula_simulator.scenario import ScenarioError, read_scenario
+    from insula_simulator.simulation import Simulation
+
+    try:
+        described = read_scenario(scenario)
+    except ScenarioError as error:
+        _fail(f"{scenario}: {error}")
+    except OSError as error:
+        _fail(f"{scenario}: {error.strerror}")
+    changes = {"requests": requests, "seed": seed}
+    described = replace(described, **{k: v for k, v in changes.items() if v is not None})
+    with counting_progress(described.requests, wanted=progress) as report:
+        simulation = Simulation(described, threads or 0)
+        simulation.run(report)
+    folder = out or scenario.with_suffix("")
+    try:
+        result = outcome.write_outcome(simulation, folder)
+    except OSError as error:
+        _fail(f"{folder}: {error.strerror}")
+    if as_json:
+        click.echo(outcome.as_json(result), nl=False)
+        return
+    click.echo(
+        f"hit ratio  {result.hit_ratio:.4f}\n"
+        f"offload    {result.request_offload:.4f} of requests, {result.byte_offload:.4f} of bytes\n"
+        f"errors     {result.error_ratio:.5f}\n"
+        f"latency    p50 {result.latency['p50'] * 1000:.1f} ms, "
+        f"p99 {result.latency['p99'] * 1000:.1f} ms\n"
+        f"cost       {result.cost['total']:.2f}\n"
+        f"report     {folder / outcome.REPORT}"
+    )
 
 
 def _fail(message: str) -> NoReturn:

@@ -63,3 +63,21 @@ def reading_progress(file: BinaryIO, *, wanted: bool | None) -> Iterator[Callabl
     finally:
         if bar.live.is_started:
             bar.stop()
+
+
+@contextmanager
+def counting_progress(total: int, *, wanted: bool | None) -> Iterator[Callable[[int], None]]:
+    """Yield what takes the number of requests done of ``total``, and shows how long the rest takes.
+    Before the first of them the engine is compiled, which is said too."""
+    console = Console(stderr=True)
+    if wanted is False or (wanted is None and not console.is_terminal):
+        yield lambda done: None
+        return
+    columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("preparing (the first run compiles the engine)", total=total)
+
+        def report(done: int) -> None:
+            bar.update(task, completed=done, description=f"{done:,} of {total:,} requests")
+
+        yield report

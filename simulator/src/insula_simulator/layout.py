@@ -1,0 +1,176 @@
+"""A scenario turned into arrays: places into distances, failures into routing tables."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from insula_simulator.network import routing
+from insula_simulator.network.latency import Network, round_trips
+from insula_simulator.network.servers import PoolRules
+from insula_simulator.network.traffic import Plan, alias_table
+from insula_simulator.scenario import Failure, Origin, Region, Scenario, Servers, Site
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+BINS = 120
+"""Time bins of reports and of varying load."""
+HANDSHAKES = {"tls13": 2.0, "tls12": 3.0, "quic": 1.0, "0rtt": 0.0}
+DAY = 86_400.0
+WEIGHT_PLACES = 10_000
+
+
+def places(sites: Sequence[Site | Region | Origin]) -> Floats:
+    return np.array([(site.latitude, site.longitude) for site in sites], float).reshape(-1, 2)
+
+
+def rtts(
+    scenario: Scenario,
+    one: Sequence[Site | Region],
+    other: Sequence[Site | Origin],
+    *,
+    users: bool = False,
+) -> Floats:
+    """Seconds there and back; users have a last mile, sites do not."""
+    network = scenario.network
+    last_mile = network.last_mile if users else 0.0005
+    return round_trips(places(one), places(other), network.path_inflation, last_mile)
+
+
+def client_network(scenario: Scenario) -> Network:
+    network = scenario.network
+    return Network(
+        scenario.seed,
+        HANDSHAKES[network.handshake],
+        network.reused,
+        network.jitter,
+        network.loss,
+        network.bandwidth,
+    )
+
+
+def intervals(failures: Sequence[Failure], target: str, kind: str) -> Floats:
+    """When something fails, as rows of from, to, factor."""
+    rows = [
+        (each.start, each.start + each.duration, each.factor)
+        for each in failures
+        if each.target == target and each.kind == kind
+    ]
+    return np.array(rows, float).reshape(-1, 3)
+
+
+def pool_rules(scenario: Scenario, servers: Servers, target: str, seed: int) -> PoolRules:
+    return PoolRules(
+        seed,
+        servers.service,
+        servers.spread,
+        servers.timeout,
+        servers.retry_budget,
+        servers.count,
+        max(servers.most, servers.count),
+        servers.target,
+        servers.interval,
+        servers.boot,
+        intervals(scenario.failures, target, "brownout"),
+    )
+
+
+def traffic_plan(scenario: Scenario) -> Plan:
+    """Load by time and region, popularity, sizes."""
+    traffic = scenario.traffic
+    edges = np.linspace(0, scenario.duration, BINS + 1)
+    load = _load(scenario, (edges[:-1] + edges[1:]) / 2)
+    flashes = traffic.flash
+    total = load.sum(axis=1)
+    for flash in flashes:
+        inside = np.clip(edges[1:], None, flash.start + flash.duration)
+        inside = np.clip(inside - np.maximum(edges[:-1], flash.start), 0, None)
+        total = total * (1 + (flash.multiplier - 1) * inside / (edges[1] - edges[0]))
+    threshold, alias = alias_table(np.arange(1.0, traffic.objects + 1) ** -traffic.zipf)
+    return Plan(
+        scenario.seed,
+        scenario.requests,
+        edges,
+        np.concatenate([[0.0], np.cumsum(total) / total.sum()]),
+        np.cumsum(load / load.sum(axis=1, keepdims=True), axis=1),
+        threshold,
+        alias,
+        _sizes(scenario),
+        traffic.drift,
+        traffic.one_hit_wonders,
+        np.array([flash.start for flash in flashes], float),
+        np.array([flash.start + flash.duration for flash in flashes], float),
+        np.array([1 - 1 / flash.multiplier for flash in flashes], float),
+        np.array([flash.objects for flash in flashes], np.int64),
+    )
+
+
+def _load(scenario: Scenario, at: Floats) -> Floats:
+    """Relative load of each region at each time: busiest at 20:00 of its clock."""
+    weights = np.array([region.weight for region in scenario.regions])
+    offsets = np.array([region.utc_offset for region in scenario.regions]) * 3600
+    phase = 2 * np.pi * ((at[:, None] + offsets) / DAY - 20 / 24)
+    load: Floats = weights * (1 + scenario.traffic.diurnal * np.cos(phase))
+    return np.maximum(load, 1e-12)
+
+
+def _sizes(scenario: Scenario) -> Ints:
+    about = scenario.traffic.sizes
+    chance = np.random.default_rng(scenario.seed)
+    objects = scenario.traffic.objects
+    sizes = about.median * np.exp(about.sigma * chance.standard_normal(objects))
+    tail = chance.random(objects) < about.pareto_share
+    start = about.median * np.exp(2 * about.sigma)
+    sizes[tail] = start * (1 + chance.pareto(about.pareto_alpha, int(tail.sum())))
+    return np.clip(sizes, 1, about.largest).astype(np.int64)
+
+
+def alive_by_time(
+    scenario: Scenario, sites: Sequence[Site], part: str
+) -> tuple[Floats, list[list[int]]]:
+    """The times at which routing changes, and before, between and after them the sites it uses."""
+    late = scenario.routing.failover
+    downs = [
+        intervals(scenario.failures, f"{part}:{site.name}", "down")[:, :2] + (late, 0.0)
+        for site in sites
+    ]
+    changes = np.unique(np.concatenate([down[down[:, 0] < down[:, 1]].ravel() for down in downs]))
+    looks = np.concatenate([[-1.0], changes])
+    alive = [
+        [i for i, down in enumerate(downs) if not ((down[:, 0] <= at) & (at < down[:, 1])).any()]
+        for at in looks
+    ]
+    return changes, [each or list(range(len(sites))) for each in alive]
+
+
+def nearest_tables(distances: Floats, alive: list[list[int]]) -> Ints:
+    """For each row of distances the nearest of those alive."""
+    tables = [np.array(each)[np.argmin(distances[:, each], axis=1)] for each in alive]
+    return np.array(tables, np.int64)
+
+
+KEYED = {
+    "maglev": routing.maglev_table,
+    "rendezvous": routing.rendezvous_table,
+    "consistent_hash": routing.ring_table,
+}
+
+
+def edge_tables(scenario: Scenario, distances: Floats, alive: list[list[int]]) -> tuple[int, Ints]:
+    """The mode of routing and its tables."""
+    policy = scenario.routing.policy
+    if policy == "geo":
+        return routing.BY_REGION, nearest_tables(distances, alive)
+    if policy == "weighted":
+        rows = [_by_weight(scenario.edges, each) for each in alive]
+        return routing.BY_WEIGHT, np.array(rows, np.int64)
+    rows = [np.array(each)[KEYED[policy]([scenario.edges[i].name for i in each])] for each in alive]
+    return routing.BY_KEY, np.array(rows, np.int64)
+
+
+def _by_weight(sites: Sequence[Site], alive: list[int]) -> Ints:
+    shares = np.cumsum([sites[i].weight for i in alive])
+    spots = (np.arange(WEIGHT_PLACES) + 0.5) / WEIGHT_PLACES * shares[-1]
+    chosen: Ints = np.array(alive, np.int64)[np.searchsorted(shares, spots)]
+    return chosen

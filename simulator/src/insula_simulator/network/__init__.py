@@ -1,0 +1,1 @@
+"""The compiled parts of a whole network: traffic, routing, freshness, servers, latency."""

@@ -1,0 +1,89 @@
+"""What clients saw, counted: fates, bytes and latencies by time, latencies by region."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from insula_simulator.engine.compiled import compiled
+from insula_simulator.network.freshness import ERROR, FATES, NEGATIVE
+from insula_simulator.network.latency import Network, transfer
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Fates = npt.NDArray[np.uint8]
+
+BUCKETS = 640
+PER_DECADE = 128
+FASTEST = 1e-4
+"""Seconds of the first bucket; 128 buckets a decade are 1.8 % wide, up to ten seconds; the last
+bucket takes the rest."""
+DELIVERED, FETCHED = range(2)
+
+
+class Ledger(NamedTuple):
+    """Rows are time bins, but for ``by_region``."""
+
+    fates: Ints
+    bytes: Ints
+    latency: Ints
+    by_region: Ints
+    seconds: Floats
+    """Latency summed."""
+
+
+def new_ledger(bins: int, regions: int) -> Ledger:
+    return Ledger(
+        np.zeros((bins, len(FATES)), np.int64),
+        np.zeros((bins, 2), np.int64),
+        np.zeros((bins, BUCKETS), np.int64),
+        np.zeros((regions, BUCKETS), np.int64),
+        np.zeros(1),
+    )
+
+
+def added(ledgers: list[Ledger]) -> Ledger:
+    """One ledger of many, added in their order."""
+    return Ledger(*(np.sum(part, axis=0) for part in zip(*ledgers, strict=True)))
+
+
+@compiled
+def account(
+    ledger: Ledger,
+    network: Network,
+    bin_width: float,
+    rtts: Floats,
+    numbers: Ints,
+    times: Floats,
+    regions: Ints,
+    sizes: Ints,
+    fates: Fates,
+    inside: Floats,
+    fetched: Ints,
+) -> None:
+    """Requests of one edge. ``inside`` is the seconds behind the edge's door, ``fetched`` the bytes
+    that it got from upstream, ``rtts`` from each region."""
+    bins = ledger.fates.shape[0]
+    for i in range(times.size):
+        at = min(int(times[i] / bin_width), bins - 1)
+        fate = fates[i]
+        size = 0 if fate in (ERROR, NEGATIVE) else sizes[i]
+        took = transfer(network, rtts[regions[i]], size, numbers[i]) + max(inside[i], 0.0)
+        bucket = int(math.log10(max(took, FASTEST) / FASTEST) * PER_DECADE)
+        bucket = min(bucket, BUCKETS - 1)
+        ledger.fates[at, fate] += 1
+        ledger.bytes[at, DELIVERED] += size
+        ledger.bytes[at, FETCHED] += fetched[i]
+        ledger.latency[at, bucket] += 1
+        ledger.by_region[regions[i], bucket] += 1
+        ledger.seconds[0] += took
+
+
+def quantile(histogram: Ints, share: float) -> float:
+    """Seconds that ``share`` of the requests took at most; NaN of none."""
+    total = int(histogram.sum())
+    if total == 0:
+        return math.nan
+    bucket = int(np.searchsorted(np.cumsum(histogram), share * total))
+    return float(FASTEST * 10 ** ((bucket + 0.5) / PER_DECADE))

@@ -1,0 +1,152 @@
+"""A pool of servers with one queue in order of arrival, timeouts, retries and autoscaling.
+
+The next request goes to the server that is free first, which is exact for first come, first served
+(Kiefer and Wolfowitz 1955). Free times are a binary heap: a step costs the logarithm of the pool.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from insula_simulator.engine.compiled import compiled
+from insula_simulator.network.chance import SERVICE, exponential
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+ACTIVE, BOOTED_FOR, PEAK = 0, 1, 2
+BUSY, TOKENS, NEXT_LOOK, SERVER_SECONDS, LAST = 0, 1, 2, 3, 4
+
+
+class Pool(NamedTuple):
+    """``free_at`` is a heap of the ``counts[ACTIVE]`` servers' free times."""
+
+    free_at: Floats
+    counts: Ints
+    gauges: Floats
+
+
+class PoolRules(NamedTuple):
+    """Seconds. ``spread`` 0 is a constant service time, 1 an exponential one. ``retries`` may be
+    ``retry_budget`` of all requests. ``most`` above ``least`` switches autoscaling on: every
+    ``interval`` the pool moves to what would have been ``target`` busy; servers boot for ``boot``.
+    ``slow`` has rows of from, to, factor."""
+
+    seed: int
+    service: float
+    spread: float
+    timeout: float
+    retry_budget: float
+    least: int
+    most: int
+    target: float
+    interval: float
+    boot: float
+    slow: Floats
+
+
+def new_pool(servers: int, most: int, interval: float) -> Pool:
+    free_at = np.zeros(max(servers, most))
+    gauges = np.zeros(5)
+    gauges[NEXT_LOOK] = interval
+    return Pool(free_at, np.array([servers, 0, servers]), gauges)
+
+
+@compiled
+def _sink(heap: Floats, count: int) -> None:
+    """Restore the order after the root changed."""
+    value, place = heap[0], 0
+    while 2 * place + 1 < count:
+        child = 2 * place + 1
+        if child + 1 < count and heap[child + 1] < heap[child]:
+            child += 1
+        if heap[child] >= value:
+            break
+        heap[place] = heap[child]
+        place = child
+    heap[place] = value
+
+
+@compiled
+def _join(heap: Floats, count: int, free_at: float) -> None:
+    place = count
+    while place > 0 and heap[(place - 1) >> 1] > free_at:
+        heap[place] = heap[(place - 1) >> 1]
+        place = (place - 1) >> 1
+    heap[place] = free_at
+
+
+@compiled
+def _look(pool: Pool, rules: PoolRules, now: float) -> None:
+    """One decision of the autoscaler, on how busy the last interval was."""
+    counts, gauges = pool.counts, pool.gauges
+    wanted = int(np.ceil(gauges[BUSY] / rules.interval / rules.target))
+    wanted = min(max(wanted, rules.least), rules.most)
+    while counts[ACTIVE] < wanted:
+        _join(pool.free_at, counts[ACTIVE], now + rules.boot)
+        counts[ACTIVE] += 1
+    while counts[ACTIVE] > wanted and pool.free_at[0] <= now:
+        counts[ACTIVE] -= 1
+        pool.free_at[0] = pool.free_at[counts[ACTIVE]]
+        _sink(pool.free_at, counts[ACTIVE])
+    counts[PEAK] = max(counts[PEAK], counts[ACTIVE])
+    gauges[BUSY] = 0.0
+
+
+@compiled
+def _attempt(pool: Pool, rules: PoolRules, time: float, index: int) -> float:
+    """Seconds until answered, or -1 when the queue outlasts the timeout (the request leaves it)."""
+    gauges = pool.gauges
+    gauges[SERVER_SECONDS] += pool.counts[ACTIVE] * max(0.0, time - gauges[LAST])
+    gauges[LAST] = max(time, gauges[LAST])
+    if rules.most > rules.least:
+        while time >= gauges[NEXT_LOOK]:
+            _look(pool, rules, gauges[NEXT_LOOK])
+            gauges[NEXT_LOOK] += rules.interval
+    begin = max(time, pool.free_at[0])
+    if begin - time > rules.timeout:
+        return -1.0
+    service = rules.service
+    if rules.spread > 0:
+        chance = exponential(rules.seed, SERVICE, index)
+        service *= 1.0 - rules.spread + rules.spread * chance
+    for i in range(rules.slow.shape[0]):
+        if rules.slow[i, 0] <= time < rules.slow[i, 1]:
+            service *= rules.slow[i, 2]
+    pool.free_at[0] = begin + service
+    _sink(pool.free_at, pool.counts[ACTIVE])
+    gauges[BUSY] += service
+    answered: float = begin + service - time
+    return answered
+
+
+@compiled
+def serve(pool: Pool, rules: PoolRules, times: Floats, first: int, answered: Floats) -> int:
+    """Requests in order of time; ``answered`` receives the seconds each took, -1 for a failure.
+    A request that timed out is tried once more while the budget lasts. Answers the retries."""
+    waiting = np.empty(times.size, np.int64)
+    head = tail = 0
+    for i in range(times.size):
+        while head < tail and times[waiting[head]] + rules.timeout <= times[i]:
+            _retry(pool, rules, times, first, answered, waiting[head])
+            head += 1
+        answered[i] = _attempt(pool, rules, times[i], first + i)
+        pool.gauges[TOKENS] = min(pool.gauges[TOKENS] + rules.retry_budget, 1000.0)
+        if answered[i] < 0 and pool.gauges[TOKENS] >= 1.0:
+            pool.gauges[TOKENS] -= 1.0
+            waiting[tail] = i
+            tail += 1
+    while head < tail:
+        _retry(pool, rules, times, first, answered, waiting[head])
+        head += 1
+    return tail
+
+
+@compiled
+def _retry(
+    pool: Pool, rules: PoolRules, times: Floats, first: int, answered: Floats, which: int
+) -> None:
+    took = _attempt(pool, rules, times[which] + rules.timeout, first + which)
+    if took >= 0:
+        answered[which] = rules.timeout + took

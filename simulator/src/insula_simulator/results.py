@@ -1,0 +1,146 @@
+"""What a run found, as plain numbers: for JSON, for Parquet, for the report."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from insula_simulator.network.account import DELIVERED, Ledger, added, quantile
+from insula_simulator.network.freshness import FATES, HIT, STALE, STALE_ERROR
+from insula_simulator.network.servers import PEAK, SERVER_SECONDS
+from insula_simulator.scenario import Site
+from insula_simulator.simulation import Simulation
+from insula_simulator.tier import Tier
+
+QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+
+
+class Place(msgspec.Struct, frozen=True):
+    """An edge or a shield."""
+
+    name: str
+    requests: int
+    asked_upstream: int
+    failed: int
+    peak_servers: int
+    server_hours: float
+
+
+class Result(msgspec.Struct, frozen=True):
+    """Ratios are between 0 and 1, latencies seconds, ``in_flight`` the mean number of requests
+    under way (Little's law: arrivals a second times mean latency)."""
+
+    name: str
+    seed: int
+    requests: int
+    seconds: float
+    fates: dict[str, int]
+    hit_ratio: float
+    request_offload: float
+    byte_offload: float
+    error_ratio: float
+    latency: dict[str, float]
+    in_flight: float
+    latency_by_region: dict[str, dict[str, float]]
+    edges: list[Place]
+    shields: list[Place]
+    origin: Place
+    bytes_delivered: int
+    bytes_from_origin: int
+    cost: dict[str, float]
+
+
+def summarise(simulation: Simulation) -> Result:
+    """The figures of a run that is over."""
+    scenario = simulation.scenario
+    total = added(simulation.ledgers)
+    fates = total.fates.sum(axis=0)
+    count = int(fates.sum())
+    hits = int(fates[[HIT, STALE, STALE_ERROR]].sum())
+    delivered = int(total.bytes[:, DELIVERED].sum())
+    mean = float(total.seconds[0]) / count
+    return Result(
+        name=scenario.name,
+        seed=scenario.seed,
+        requests=count,
+        seconds=scenario.duration,
+        fates=dict(zip(FATES, fates.tolist(), strict=True)),
+        hit_ratio=hits / count,
+        request_offload=1 - simulation.origin.arrived / count,
+        byte_offload=1 - simulation.origin.bytes_sent / max(1, delivered),
+        error_ratio=int(fates[-1]) / count,
+        latency={"mean": mean} | _quantiles(total.latency.sum(axis=0)),
+        in_flight=count / scenario.duration * mean,
+        latency_by_region={
+            region.name: _quantiles(total.by_region[i]) for i, region in enumerate(scenario.regions)
+        },
+        edges=_places(scenario.edges, simulation.edges),
+        shields=_places(scenario.shields, _shields(simulation)),
+        origin=_origin(simulation),
+        bytes_delivered=delivered,
+        bytes_from_origin=simulation.origin.bytes_sent,
+        cost=_cost(simulation, delivered),
+    )
+
+
+def _quantiles(histogram: Any) -> dict[str, float]:
+    return {name: quantile(histogram, share) for name, share in QUANTILES.items()}
+
+
+def _shields(simulation: Simulation) -> list[Tier]:
+    return simulation.shields.tiers if simulation.shields else []
+
+
+def _places(sites: list[Site], tiers: list[Tier]) -> list[Place]:
+    return [
+        Place(
+            site.name,
+            tier.arrived,
+            tier.asked,
+            tier.failed,
+            int(tier.pool.counts[PEAK]),
+            float(tier.pool.gauges[SERVER_SECONDS]) / 3600,
+        )
+        for site, tier in zip(sites, tiers, strict=True)
+    ]
+
+
+def _origin(simulation: Simulation) -> Place:
+    return Place(
+        "origin",
+        simulation.origin.arrived,
+        0,
+        simulation.origin.failed,
+        int(simulation.origin.pool.counts[PEAK]),
+        float(simulation.origin.pool.gauges[SERVER_SECONDS]) / 3600,
+    )
+
+
+def _cost(simulation: Simulation, delivered: int) -> dict[str, float]:
+    price = simulation.scenario.cost
+    pools = [tier.pool for tier in simulation.edges + _shields(simulation)]
+    pools.append(simulation.origin.pool)
+    seconds = sum(float(pool.gauges[SERVER_SECONDS]) for pool in pools)
+    fetched = sum(edge.bytes_fetched for edge in simulation.edges) if simulation.shields else 0
+    parts = {
+        "servers": seconds / 3600 * price.server_hour,
+        "edge_traffic": delivered / 1e9 * price.edge_gigabyte,
+        "shield_traffic": fetched / 1e9 * price.shield_gigabyte,
+        "origin_traffic": simulation.origin.bytes_sent / 1e9 * price.origin_gigabyte,
+    }
+    return parts | {"total": sum(parts.values())}
+
+
+def series(simulation: Simulation) -> pl.DataFrame:
+    """A row for each time bin: when it starts, requests, fates, bytes, latencies."""
+    total: Ledger = added(simulation.ledgers)
+    columns: dict[str, Any] = {
+        "second": np.arange(len(total.fates)) * simulation.bin_width,
+        "requests": total.fates.sum(axis=1),
+    }
+    columns |= {name: total.fates[:, i] for i, name in enumerate(FATES)}
+    columns["bytes_delivered"] = total.bytes[:, DELIVERED]
+    for name, share in QUANTILES.items():
+        columns[name] = [quantile(row, share) for row in total.latency]
+    return pl.DataFrame(columns)

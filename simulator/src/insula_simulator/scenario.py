@@ -1,0 +1,217 @@
+"""A scenario: what a TOML file may say. Errors name the key, as in ``$.edges[2].cache.size``.
+
+Times are seconds unless a name says otherwise, sizes bytes, places degrees.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from insula_simulator.policies import POLICIES, CacheTooSmall
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Positive = Annotated[float, Meta(gt=0, le=1e15)]
+AtLeastZero = Annotated[float, Meta(ge=0, le=1e15)]
+Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\w .-]+$")]
+Latitude = Annotated[float, Meta(ge=-90, le=90)]
+Longitude = Annotated[float, Meta(ge=-180, le=180)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+class ScenarioError(Exception):
+    """The scenario cannot be run; the message names the key, or the line of broken TOML."""
+
+
+class _Part(Struct, frozen=True, forbid_unknown_fields=True):
+    """A table of the file."""
+
+
+class Sizes(_Part, frozen=True):
+    """Object sizes: lognormal, with a Pareto tail for a share of them."""
+
+    median: Positive = 30_000.0
+    sigma: Annotated[float, Meta(ge=0, le=5)] = 1.5
+    pareto_share: Share = 0.02
+    pareto_alpha: Annotated[float, Meta(gt=0, le=10)] = 1.2
+    largest: Annotated[int, Meta(ge=1, le=1 << 40)] = 1_000_000_000
+
+
+class Flash(_Part, frozen=True):
+    """A crowd: from ``start`` for ``duration`` the load is ``multiplier`` times as high, and what
+    is added asks for the same few objects."""
+
+    start: AtLeastZero
+    duration: Positive
+    multiplier: Annotated[float, Meta(gt=1, le=1000)]
+    objects: Count = 1
+
+
+class Traffic(_Part, frozen=True):
+    """Independent references under a Zipf law, and what departs from it."""
+
+    objects: Annotated[int, Meta(ge=1, le=100_000_000)] = 100_000
+    zipf: Annotated[float, Meta(ge=0, le=3)] = 0.9
+    drift: Annotated[float, Meta(ge=0, le=1000)] = 0.0
+    """How often an hour each rank of popularity gets a new object."""
+    one_hit_wonders: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    """Share of requests for objects that nobody asks for again."""
+    diurnal: Share = 0.0
+    """How far load falls in the small hours of each region, as a share of its mean."""
+    sizes: Sizes = field(default_factory=Sizes)
+    flash: Annotated[list[Flash], Meta(max_length=16)] = field(default_factory=list)
+
+
+class Cache(_Part, frozen=True):
+    size: Annotated[int, Meta(ge=1, le=1 << 50)]
+    policy: str = "lru"
+
+
+class Servers(_Part, frozen=True):
+    """``most`` above ``count`` switches autoscaling on."""
+
+    count: Count = 64
+    service: Positive = 0.002
+    spread: Share = 1.0
+    """0: each request takes the same time, 1: exponential."""
+    timeout: Positive = 10.0
+    retry_budget: Share = 0.1
+    most: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    target: Annotated[float, Meta(gt=0, le=1)] = 0.6
+    interval: Positive = 60.0
+    boot: AtLeastZero = 120.0
+
+
+class Region(_Part, frozen=True):
+    """Where users are. ``weight`` is their share of the load, relative to other regions."""
+
+    name: Name
+    latitude: Latitude
+    longitude: Longitude
+    weight: Positive = 1.0
+    utc_offset: Annotated[float, Meta(ge=-12, le=14)] = 0.0
+
+
+class Site(_Part, frozen=True):
+    """An edge or a shield."""
+
+    name: Name
+    latitude: Latitude
+    longitude: Longitude
+    cache: Cache
+    servers: Servers = field(default_factory=Servers)
+    weight: Positive = 1.0
+
+
+class Origin(_Part, frozen=True):
+    latitude: Latitude
+    longitude: Longitude
+    servers: Servers = field(default_factory=lambda: Servers(count=64, service=0.02, timeout=5.0))
+
+
+class Http(_Part, frozen=True):
+    ttl: Positive = 3600.0
+    stale_while_revalidate: AtLeastZero = 0.0
+    stale_if_error: AtLeastZero = 0.0
+    negative_ttl: AtLeastZero = 1.0
+    collapse: bool = True
+    unchanged: Share = 0.95
+    """Share of revalidations that are answered 304."""
+
+
+class Network(_Part, frozen=True):
+    path_inflation: Annotated[float, Meta(ge=1, le=10)] = 1.7
+    last_mile: AtLeastZero = 0.008
+    jitter: AtLeastZero = 0.002
+    loss: Annotated[float, Meta(ge=0, lt=1)] = 0.0005
+    handshake: Literal["tls13", "tls12", "quic", "0rtt"] = "tls13"
+    reused: Share = 0.7
+    """Share of requests on connections that are open already."""
+    bandwidth: Positive = 6_250_000.0
+    """Of a client, bytes a second."""
+
+
+class Routing(_Part, frozen=True):
+    """Which edge answers: the nearest (geo), or by the object's id over all (the others)."""
+
+    policy: Literal["geo", "maglev", "rendezvous", "consistent_hash", "weighted"] = "geo"
+    failover: AtLeastZero = 30.0
+    """How long users still go to a dead edge."""
+
+
+class Failure(_Part, frozen=True):
+    """``target`` is ``edge:NAME``, ``shield:NAME`` or ``origin``. A brown-out makes service slower
+    by ``factor``; otherwise nothing answers."""
+
+    target: Annotated[str, Meta(pattern=r"^(origin|(edge|shield):.+)$", max_length=80)]
+    start: AtLeastZero
+    duration: Positive
+    kind: Literal["down", "brownout"] = "down"
+    factor: Annotated[float, Meta(gt=1, le=1000)] = 5.0
+
+
+class Cost(_Part, frozen=True):
+    """What things cost, in one currency."""
+
+    server_hour: AtLeastZero = 0.1
+    edge_gigabyte: AtLeastZero = 0.02
+    shield_gigabyte: AtLeastZero = 0.01
+    origin_gigabyte: AtLeastZero = 0.08
+
+
+class Scenario(_Part, frozen=True, kw_only=True):
+    name: Annotated[str, Meta(min_length=1, max_length=120)]
+    text: Annotated[str, Meta(max_length=4000)] = ""
+    seed: Annotated[int, Meta(ge=0, lt=1 << 62)] = 1
+    requests: Annotated[int, Meta(ge=1, le=10_000_000_000)] = 1_000_000
+    duration: Positive = 3600.0
+    regions: Annotated[list[Region], Meta(min_length=1, max_length=64)]
+    edges: Annotated[list[Site], Meta(min_length=1, max_length=250)]
+    shields: Annotated[list[Site], Meta(max_length=50)] = field(default_factory=list)
+    origin: Origin
+    traffic: Traffic = field(default_factory=Traffic)
+    http: Http = field(default_factory=Http)
+    network: Network = field(default_factory=Network)
+    routing: Routing = field(default_factory=Routing)
+    failures: Annotated[list[Failure], Meta(max_length=100)] = field(default_factory=list)
+    cost: Cost = field(default_factory=Cost)
+
+
+def read_scenario(path: Path) -> Scenario:
+    """Raises ScenarioError: broken TOML (with its line), or a wrong value (with its key)."""
+    try:
+        content = tomllib.loads(path.read_text("utf-8"))
+        scenario = msgspec.convert(content, Scenario)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise ScenarioError(str(error)) from error
+    except RecursionError as error:
+        raise ScenarioError("nested too deeply") from error
+    check(scenario)
+    return scenario
+
+
+def check(scenario: Scenario) -> None:
+    """What types cannot say. Raises ScenarioError."""
+    for part, sites in (("edges", scenario.edges), ("shields", scenario.shields)):
+        names = [site.name for site in sites]
+        for i, site in enumerate(sites):
+            if site.name in names[:i]:
+                raise ScenarioError(f"the name {site.name!r} is taken - at `$.{part}[{i}].name`")
+            _check_cache(site.cache, f"$.{part}[{i}].cache")
+    known = {f"edge:{site.name}" for site in scenario.edges}
+    known |= {f"shield:{site.name}" for site in scenario.shields} | {"origin"}
+    for i, failure in enumerate(scenario.failures):
+        if failure.target not in known:
+            raise ScenarioError(f"{failure.target!r} is not there - at `$.failures[{i}].target`")
+
+
+def _check_cache(cache: Cache, key: str) -> None:
+    if cache.policy not in POLICIES or cache.policy == "belady":
+        known = ", ".join(name for name in POLICIES if name != "belady")
+        raise ScenarioError(f"{cache.policy!r} is none of {known} - at `{key}.policy`")
+    try:
+        POLICIES[cache.policy].empty(cache.size)
+    except CacheTooSmall as error:
+        raise ScenarioError(f"{error} - at `{key}.size`") from error

@@ -1,0 +1,166 @@
+"""A whole network, a chunk of requests at a time: traffic → edges → shields → origin → clients.
+
+Each edge and each shield is worked on by one thread at a time and adds up its own numbers, so that
+the result is the same for any number of threads.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+
+from insula_simulator import layout
+from insula_simulator.batch import Batch, brought_back, merged_by_time, rows_by_site
+from insula_simulator.cache import Cache
+from insula_simulator.network import freshness
+from insula_simulator.network.account import account, new_ledger
+from insula_simulator.network.freshness import REVALIDATED, STALE, STALE_ERROR
+from insula_simulator.network.routing import route
+from insula_simulator.network.traffic import synthesize
+from insula_simulator.scenario import Scenario, Site
+from insula_simulator.tier import Answers, Tier
+from insula_simulator.upstream import Origin, Shields
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+CHUNK = 1 << 18
+"""Requests of a chunk. Part of the model: how long a fetch takes is learnt from chunk to chunk."""
+
+
+class NotConserved(Exception):
+    """A request got lost or counted twice: a fault of the simulator, never of a scenario."""
+
+
+class Simulation:
+    """One run of a scenario. ``threads`` 0 is one for each core."""
+
+    def __init__(self, scenario: Scenario, threads: int = 0) -> None:
+        self.scenario = scenario
+        self.threads = threads or os.cpu_count() or 1
+        self.plan = layout.traffic_plan(scenario)
+        self.network = layout.client_network(scenario)
+        self.bin_width = scenario.duration / layout.BINS
+        self.client_rtts = layout.rtts(scenario, scenario.regions, scenario.edges, users=True)
+        self.changes, alive = layout.alive_by_time(scenario, scenario.edges, "edge")
+        self.mode, self.tables = layout.edge_tables(scenario, self.client_rtts, alive)
+        self.up_rtts = layout.rtts(scenario, scenario.edges, scenario.shields or [scenario.origin])
+        self.edges = [
+            self._tier(site, "edge", i, float(self.up_rtts[i].min()))
+            for i, site in enumerate(scenario.edges)
+        ]
+        self.shields = self._shields() if scenario.shields else None
+        rules = scenario.origin.servers
+        self.origin = Origin(layout.pool_rules(scenario, rules, "origin", scenario.seed + 1))
+        self.ledgers = [new_ledger(layout.BINS, len(scenario.regions)) for _ in scenario.edges]
+
+    def _shields(self) -> Shields:
+        scenario = self.scenario
+        origin_rtts = layout.rtts(scenario, scenario.shields, [scenario.origin])
+        changes, alive = layout.alive_by_time(scenario, scenario.shields, "shield")
+        tiers = [
+            self._tier(site, "shield", i, float(origin_rtts[i, 0]))
+            for i, site in enumerate(scenario.shields)
+        ]
+        tables = layout.nearest_tables(self.up_rtts, alive)
+        return Shields(tiers, self.up_rtts, origin_rtts, changes, tables)
+
+    def _tier(self, site: Site, part: str, i: int, rtt: float) -> Tier:
+        scenario, http = self.scenario, self.scenario.http
+        target = f"{part}:{site.name}"
+        seed = scenario.seed + (100 if part == "edge" else 1000) + i
+        return Tier(
+            cache=Cache(site.cache.policy, site.cache.size),
+            rules=freshness.Rules(
+                http.ttl,
+                http.stale_while_revalidate,
+                http.stale_if_error,
+                http.negative_ttl,
+                http.collapse,
+                layout.intervals(scenario.failures, "origin", "down"),
+            ),
+            pool_rules=layout.pool_rules(scenario, site.servers, target, seed),
+            fetch=scenario.origin.servers.service + rtt,
+            down=layout.intervals(scenario.failures, target, "down"),
+            unchanged=http.unchanged,
+            seed=seed,
+        )
+
+    def run(self, on_chunk: Callable[[int], None] = lambda done: None) -> None:
+        """Play all requests, once. ``on_chunk`` hears how many are done.
+
+        Raises:
+            NotConserved: see there.
+        """
+        total = self.scenario.requests
+        with ThreadPoolExecutor(self.threads) as pool:
+            for start in range(0, total, CHUNK):
+                batch = self._requests(start, min(CHUNK, total - start))
+                self._chunk(pool, batch, start)
+                on_chunk(start + len(batch))
+        self._check()
+
+    def _requests(self, start: int, count: int) -> Batch:
+        keys, sizes, regions = (np.empty(count, np.int64) for _ in range(3))
+        times = np.empty(count)
+        synthesize(self.plan, start, keys, sizes, times, regions)
+        return Batch(np.arange(start, start + count), keys, sizes, times, regions)
+
+    def _chunk(self, pool: ThreadPoolExecutor, batch: Batch, start: int) -> None:
+        chosen = np.empty(len(batch), np.int64)
+        route(
+            self.mode, self.scenario.seed, start, batch.keys, batch.origins, batch.times,
+            self.changes, self.tables, chosen,
+        )  # fmt: skip
+        parts = [batch.only(rows) for rows in rows_by_site(chosen, len(self.edges))]
+        answers = list(pool.map(Tier.answer, self.edges, parts))
+        bodies = list(pool.map(Tier.bodies, self.edges, parts, answers))
+        took = self._fetch(pool, parts, answers, bodies)
+        list(pool.map(self._finish, range(len(self.edges)), parts, answers, bodies, took))
+
+    def _fetch(
+        self,
+        pool: ThreadPoolExecutor,
+        parts: list[Batch],
+        answers: list[Answers],
+        bodies: list[Ints],
+    ) -> list[Floats]:
+        """For each edge the seconds that its fetches took, -1 where they failed."""
+        asks = [part.only(answer.asked) for part, answer in zip(parts, answers, strict=True)]
+        merged, order = merged_by_time(asks)
+        if self.shields:
+            seconds = self.shields.fetch(pool, merged, self.origin)
+        else:
+            seconds = self.origin.fetch(merged, np.concatenate(bodies)[order])
+            seconds = np.where(seconds >= 0, seconds + self.up_rtts[merged.origins, 0], -1.0)
+        return brought_back(seconds, order, [len(each) for each in asks])
+
+    def _finish(self, i: int, part: Batch, answer: Answers, bodies: Ints, took: Floats) -> None:
+        """Settle the fates of failed fetches, and count what the clients of an edge saw."""
+        edge, asked, failed = self.edges[i], answer.asked, took < 0
+        edge.learn(took)
+        edge.bytes_fetched += int(bodies[~failed].sum())
+        inside = answer.inside(np.where(failed, 0.0, took))
+        lost = asked[failed & (answer.fates[asked] != STALE)]
+        kept = (answer.fates[lost] == REVALIDATED) & (self.scenario.http.stale_if_error > 0)
+        answer.fates[lost] = np.where(kept, STALE_ERROR, freshness.ERROR)
+        edge.failed += int((answer.fates == freshness.ERROR).sum())
+        fetched = np.zeros(len(part), np.int64)
+        fetched[asked] = np.where(failed, 0, bodies)
+        account(
+            self.ledgers[i], self.network, self.bin_width,
+            np.ascontiguousarray(self.client_rtts[:, i]), part.numbers, part.times, part.origins,
+            part.sizes, answer.fates, inside, fetched,
+        )  # fmt: skip
+
+    def _check(self) -> None:
+        """Every request has one fate, and what one tier asks arrives at the next."""
+        shields = self.shields.tiers if self.shields else []
+        fates = sum(int(ledger.fates.sum()) for ledger in self.ledgers)
+        asked = [sum(edge.asked for edge in self.edges), sum(shield.asked for shield in shields)]
+        arrived = [sum(shield.arrived for shield in shields), self.origin.arrived]
+        right = asked == arrived if shields else asked[0] == self.origin.arrived
+        if fates != self.scenario.requests or not right:
+            raise NotConserved(f"{self.scenario.requests} requests: {fates=} {asked=} {arrived=}")

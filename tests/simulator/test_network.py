@@ -1,0 +1,140 @@
+"""Whole networks: conserved, reproducible, and moved by what should move them."""
+
+from typing import Any
+
+import pytest
+from insula_simulator.results import Result, series, summarise
+from insula_simulator.simulation import Simulation
+from simulator.networks import scenario
+
+
+def outcome(threads: int = 1, **changes: Any) -> Result:
+    simulation = Simulation(scenario(**changes), threads)
+    simulation.run()
+    return summarise(simulation)
+
+
+def test_every_request_has_one_fate_and_what_is_asked_arrives() -> None:
+    result = outcome()
+    assert sum(result.fates.values()) == result.requests == 60_000
+    assert sum(edge.requests for edge in result.edges) == 60_000
+    assert sum(edge.asked_upstream for edge in result.edges) == result.shields[0].requests
+    assert result.shields[0].asked_upstream == result.origin.requests
+    assert 0.2 < result.hit_ratio < 0.95
+    assert result.hit_ratio < result.request_offload < 1
+
+
+def test_the_result_is_the_same_for_any_number_of_threads_and_each_time() -> None:
+    flash = [{"start": 900.0, "duration": 600.0, "multiplier": 3.0, "objects": 5}]
+    changes = {"requests": 300_000, "traffic": {"objects": 5000, "drift": 2.0, "flash": flash}}
+    one, two = outcome(1, **changes), outcome(2, **changes)
+    assert one == two
+    assert outcome(1, seed=2, **changes) != one
+
+
+def test_littles_law_holds_in_the_report() -> None:
+    result = outcome()
+    rate = result.requests / result.seconds
+    assert result.in_flight == pytest.approx(rate * result.latency["mean"])
+
+
+def test_users_far_from_the_origin_wait_longer_for_what_is_not_near() -> None:
+    far = outcome(edges=scenario_edges("Frankfurt"))
+    near = outcome()
+    for region in ("New York", "Singapore", "Sydney"):
+        assert near.latency_by_region[region]["p50"] < far.latency_by_region[region]["p50"]
+    frankfurt = near.latency_by_region["Frankfurt"]["p99"]
+    assert frankfurt < near.latency_by_region["Sydney"]["p99"]
+
+
+def scenario_edges(*names: str) -> list[dict[str, Any]]:
+    return [
+        {"name": edge.name, "latitude": edge.latitude, "longitude": edge.longitude,
+         "cache": {"size": edge.cache.size}}
+        for edge in scenario().edges
+        if edge.name in names
+    ]  # fmt: skip
+
+
+def test_collapsing_spares_the_origin_a_crowd() -> None:
+    changes = {
+        "requests": 200_000,
+        "duration": 60.0,
+        "shields": [],
+        "traffic": {
+            "objects": 5000,
+            "flash": [{"start": 20.0, "duration": 20.0, "multiplier": 20.0, "objects": 20}],
+        },
+    }
+    collapsing = outcome(**changes)
+    each_for_itself = outcome(**changes, http={"collapse": False})
+    assert collapsing.fates["collapsed"] > 200
+    assert each_for_itself.fates["collapsed"] == 0
+    more = each_for_itself.origin.requests - collapsing.origin.requests
+    assert more >= collapsing.fates["collapsed"] * 0.9
+
+
+def test_a_shield_spares_the_origin() -> None:
+    assert outcome().origin.requests < 0.8 * outcome(shields=[]).origin.requests
+
+
+def test_a_dead_edge_fails_until_users_go_elsewhere() -> None:
+    down = [{"target": "edge:Sydney", "start": 1000.0, "duration": 1000.0}]
+    simulation = Simulation(scenario(failures=down, routing={"failover": 60.0}), 1)
+    simulation.run()
+    rows = series(simulation).filter(series(simulation)["error"] > 0)
+    assert 970 <= rows["second"].min() <= 1000  # type: ignore[operator]
+    assert rows["second"].max() <= 1060  # type: ignore[operator]
+    result = summarise(simulation)
+    assert result.fates["error"] == pytest.approx(60_000 / 4 * 60 / 3600, rel=0.3)
+    assert result.latency_by_region["Sydney"]["p99"] > outcome().latency_by_region["Sydney"]["p99"]
+
+
+def test_stale_if_error_hides_an_outage_of_the_origin() -> None:
+    outage = [{"target": "origin", "start": 1500.0, "duration": 1500.0}]
+    bare = outcome(failures=outage, http={"ttl": 300.0})
+    kept = outcome(failures=outage, http={"ttl": 300.0, "stale_if_error": 86_400.0})
+    assert bare.fates["stale_if_error"] == 0
+    assert kept.fates["stale_if_error"] > 1000
+    assert kept.fates["error"] + kept.fates["negative"] < bare.fates["error"]
+
+
+def test_serving_stale_while_revalidating_is_faster_than_waiting() -> None:
+    waiting = outcome(http={"ttl": 60.0})
+    serving = outcome(http={"ttl": 60.0, "stale_while_revalidate": 3600.0})
+    assert waiting.fates["revalidated"] > 1000
+    assert serving.fates["stale"] > 1000
+    assert serving.fates["revalidated"] == 0
+    assert serving.latency["mean"] < waiting.latency["mean"]
+
+
+@pytest.mark.parametrize("policy", ["maglev", "rendezvous", "consistent_hash", "weighted"])
+def test_routing_by_id_or_weight_uses_every_edge_alike(policy: str) -> None:
+    result = outcome(routing={"policy": policy}, traffic={"objects": 5000, "zipf": 0.2})
+    assert all(edge.requests == pytest.approx(15_000, rel=0.2) for edge in result.edges)
+    if policy != "weighted":
+        assert result.hit_ratio > outcome(traffic={"objects": 5000, "zipf": 0.2}).hit_ratio
+
+
+def test_a_brown_out_of_the_origin_slows_misses() -> None:
+    slow = [
+        {"target": "origin", "start": 0.0, "duration": 3600.0, "kind": "brownout", "factor": 50}
+    ]
+    assert outcome(failures=slow).latency["p99"] > outcome().latency["p99"] + 0.5
+
+
+def test_quicker_handshakes_are_quicker() -> None:
+    slow = outcome(network={"handshake": "tls12", "reused": 0.0})
+    quick = outcome(network={"handshake": "quic", "reused": 0.0})
+    assert quick.latency["p50"] < slow.latency["p50"]
+    assert quick.fates == slow.fates
+
+
+def test_what_a_tier_keeps_depends_on_its_cache_and_not_on_the_trace() -> None:
+    simulation = Simulation(
+        scenario(requests=600_000, traffic={"objects": 10_000, "one_hit_wonders": 0.9}), 1
+    )
+    simulation.run()
+    for edge in simulation.edges:
+        assert len(edge.cache.state.nodes) < 3 * 262_144
+        assert len(edge.expires) == len(edge.cache.state.nodes)
