@@ -92,22 +92,22 @@ async def create(address: Address, place: Place, options: Options, report: Repor
             found, copied = await _read(address, connection, snapshot, tables, files, options,
                                         compressor, report)  # fmt: skip
             await _complete(connection, found, tables, options.schemas)
-            await asyncio.to_thread(_describe, files, found, copied)
+            roles = entries.roles_script(await catalogue.roles(connection))
+            await asyncio.to_thread(_describe, files, found, copied, roles)
+            made = Manifest(
+                name=name, database=database, server_version=server,
+                tool=f"insula backup {version('insula-ops')}",
+                pg_dump=found.archive.dump_version or "", snapshot=snapshot,
+                finished_at=datetime.now(UTC), seconds=round(time.monotonic() - started, 3),
+                schemas=options.schemas, compression=options.compression,
+                recipients=options.recipients, tables=len(copied),
+                rows=sum(table.rows for table in copied),
+                raw_bytes=sum(table.raw_bytes for table in copied), files=files.done,
+            )  # fmt: skip
+            await asyncio.to_thread(_finish, place, files, made)
         except BaseException:
             await asyncio.to_thread(_abandon, place, name)
             raise
-        roles = entries.roles_script(await catalogue.roles(connection))
-    await asyncio.to_thread(files.add, manifest.ROLES, roles.encode())
-    made = Manifest(
-        name=name, database=database, server_version=server,
-        tool=f"insula backup {version('insula-ops')}",
-        pg_dump=found.archive.dump_version or "", snapshot=snapshot,
-        finished_at=datetime.now(UTC), seconds=round(time.monotonic() - started, 3),
-        schemas=options.schemas, compression=options.compression, recipients=options.recipients,
-        tables=len(copied), rows=sum(table.rows for table in copied),
-        raw_bytes=sum(table.raw_bytes for table in copied), files=files.done,
-    )  # fmt: skip
-    await asyncio.to_thread(_finish, place, files, made)
     return made
 
 
@@ -167,7 +167,7 @@ async def _complete(
     entries.add(found.archive, tables, sequences, views, needs)
 
 
-def _describe(files: Files, found: Definitions, copied: list[TableData]) -> None:
+def _describe(files: Files, found: Definitions, copied: list[TableData], roles: str) -> None:
     """Write what the stock tools and ours read first."""
     for entry in found.archive.entries:
         if entry.desc == "BLOBS":
@@ -181,6 +181,7 @@ def _describe(files: Files, found: Definitions, copied: list[TableData]) -> None
         sorted(copied, key=lambda each: (each.schema, each.name)), sequences, found.large_objects
     )
     files.add(manifest.CONTENTS, manifest.as_json(contents))
+    files.add(manifest.ROLES, roles.encode())
 
 
 def _finish(place: Place, files: Files, made: Manifest) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import asyncpg
 import msgspec
 import rich_click as click
 from rich.console import Console
@@ -20,7 +21,8 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 
 def command(function: Command) -> Command:
-    """Refuses a URL among the arguments; an error of ours becomes its message and exit code 1."""
+    """Refuses a URL among the arguments; an error becomes its message and exit code 1. A server's
+    details are not in it: they quote rows."""
 
     @functools.wraps(function)
     def run(**arguments: Any) -> Any:
@@ -29,6 +31,10 @@ def command(function: Command) -> Command:
             return function(**arguments)
         except BackupFailed as error:
             raise click.ClickException(str(error)) from None
+        except asyncpg.PostgresError as error:
+            raise click.ClickException(f"the server says: {error.message}") from None
+        except (OSError, asyncpg.InterfaceError) as error:
+            raise click.ClickException(f"{type(error).__name__}: {error}") from None
 
     return run  # type: ignore[return-value]
 
