@@ -38,7 +38,7 @@ RETRYABLE = (
     asyncpg.DeadlockDetectedError,
 )
 _STRANDED = (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidParameterValueError)
-_ROLE = re.compile(r"t_\d+")
+_ROLE = re.compile(r'\brole "t_\d+"')
 DATABASE_ERRORS = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
