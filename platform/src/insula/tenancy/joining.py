@@ -3,6 +3,7 @@
 import asyncpg
 import msgspec
 from sqlalchemy import (
+    BigInteger,
     Integer,
     SmallInteger,
     Text,
@@ -32,6 +33,7 @@ from insula.tenancy.cells import (
 from insula.tenancy.installation import prepare, seal
 from insula.tenancy.roles import without_login
 from insula.tenancy.tables import CellRow, TenantRow
+from insula.tenancy.tenant import schema_name
 
 
 class CellLine(msgspec.Struct, frozen=True):
@@ -106,6 +108,24 @@ _COUNT = Statement(
     select(func.count())
     .where(TenantRow.bucket // BUCKETS_OF_CELL == bindparam("cell", type_=SmallInteger))
     .select_from(TenantRow),
+    int,
+)
+_SCHEMAS = Statement(
+    text("SELECT nspname::text AS name FROM pg_namespace WHERE nspname ~ '^t_[0-9]+$'").columns(
+        column("name", Text)
+    ),
+    str,
+)
+_KNOWN = Statement(
+    text(f"""
+    SELECT number FROM tenants LEFT JOIN moves ON tenant_id = id AND phase <> 'done'
+    WHERE :cell IN (
+        bucket / {BUCKETS_OF_CELL}, source / {BUCKETS_OF_CELL}, target / {BUCKETS_OF_CELL}
+    )
+    UNION ALL SELECT number FROM slots
+    """)
+    .bindparams(bindparam("cell", type_=Integer))
+    .columns(column("number", BigInteger)),
     int,
 )
 _MARK = "CREATE TABLE IF NOT EXISTS ctl.cell (number smallint NOT NULL)"
@@ -195,13 +215,22 @@ async def check(cells: Cells, cell: CellLine) -> str:
     """What is wrong with a cell; nothing: an empty text."""
     try:
         async with cells.catalogue.transaction(cell.number, CATALOGUE_PRELUDE) as tx:
-            if cell.number == HOME:
-                return ""
-            if await tx.find(_MARKED) != cell.number:
-                return "the database is another cell's"
-            if due := await spool.due(tx):
-                return f"{due} migrations of the spool are due: `insula db migrate`"
             await tx.run_script("SET LOCAL session_replication_role = replica")
+            schemas = await tx.many(_SCHEMAS)
+            if cell.number != HOME:
+                if await tx.find(_MARKED) != cell.number:
+                    return "the database is another cell's"
+                if due := await spool.due(tx):
+                    return f"{due} migrations of the spool are due: `insula db migrate`"
+        return await _strays(cells, cell, schemas)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         return f"{type(error).__name__}: {error}"
+
+
+async def _strays(cells: Cells, cell: CellLine, schemas: list[str]) -> str:
+    """A sign-up that died between its two commits leaves a schema that is nobody's."""
+    home = cells.catalogue.work(HOME, CATALOGUE_PRELUDE, writes=False)
+    known = {schema_name(number) for number in await home.many(_KNOWN, cell=cell.number)}
+    if strays := sorted(set(schemas) - known):
+        return f"{len(strays)} schemas are nobody's and can be dropped: {', '.join(strays[:10])}"
     return ""
