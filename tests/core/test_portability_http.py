@@ -13,6 +13,7 @@ from fixtures.background import WorkerProcess
 from fixtures.files import content, upload
 from fixtures.installation import Installation, SignUp, TestTenant
 from fixtures.mail import MailServer
+from fixtures.polls import new_poll
 from fixtures.receiver import Receiver
 from fixtures.waiting import eventually
 
@@ -157,6 +158,24 @@ def test_what_is_refused_changes_nothing(tenant: TestTenant, sign_up: SignUp) ->
     assert enabled == []
 
 
+def test_what_was_planned_comes_to_pass_in_the_copy(
+    installation: Installation, sign_up: SignUp, worker: WorkerProcess, tmp_path: Path
+) -> None:
+    tenant, carrier = sign_up("blog", "polls"), Carrier(installation, tmp_path)
+    article = tenant.http.post("/api/v1/blog/articles", json={"title": "A", "body": "text"}).json()
+    soon = (datetime.now(UTC) + timedelta(seconds=5)).isoformat()
+    path = f"/api/v1/blog/articles/{article['id']}"
+    assert tenant.http.post(f"{path}/publish", json={"at": soon}).json()["status"] == "scheduled"
+    poll = new_poll(tenant, voters="user", closes_at=soon)
+    archive, slug = carrier.export(tenant.slug), f"c-{secrets.token_hex(6)}"
+    eventually(lambda: tenant.http.get(path).json()["status"] == "published")
+    carrier.import_(archive, slug)
+    copy = _copy(tenant, slug)
+    eventually(lambda: copy.http.get(path).json()["status"] == "published")
+    eventually(lambda: copy.http.get(poll).json()["state"] == "closed")
+    copy.close()
+
+
 def test_importing_sends_nothing_to_anybody(
     installation: Installation,
     tenant: TestTenant,
@@ -184,7 +203,8 @@ def test_importing_sends_nothing_to_anybody(
         assert (found["id"], found["status"]) == (webhook["id"], "disabled")
         assert found["disabled_because"] == "imported"
         assert copy.http.get("/api/v1/events").json()["items"] == []
-        assert copy.http.get("/api/v1/jobs").json()["items"] == []
+        jobs = copy.http.get("/api/v1/jobs").json()["items"]
+        assert [job["name"] for job in jobs] == ["imports.arrive"]
         assert copy.http.post("/api/v1/notes", json={"title": "New"}).status_code == 201
     tenant.http.post("/api/v1/notes", json={"title": "Of the original"})
     eventually(lambda: len(receiver.requests) > heard)

@@ -95,6 +95,10 @@ class Module:
     """Modules that have to be on before this one."""
     demo: Callable[[Work, "Demo"], Awaitable[None]] | None = None
     """Fills a fresh demo tenant with content worth looking at."""
+    arrived: Callable[[Work], Awaitable[None]] | None = None
+    """Takes up what rested on jobs and events, once the tables were filled from an archive, which
+    has neither: times that are still to come, results that were still to be counted. It must not
+    write to anybody: it may be a copy."""
     router: Router = field(init=False, repr=False)
     """What is below ``/api/v1/<name>`` …"""
     routers: tuple[Router, ...] = field(init=False, repr=False)

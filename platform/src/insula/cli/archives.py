@@ -13,11 +13,13 @@ import rich_click as click
 from insula.cli.operating import catalogue, installation_settings
 from insula.cli.printing import json_option, print_json, print_record, progress_bar
 from insula.files.blobs import Blobs
+from insula.jobs import enqueue
 from insula.module import discover
 from insula.portability.exporting import Exported, Progress, write_archive
 from insula.portability.importing import Imported, Target, import_tenant
+from insula.portability.jobs import ARRIVE, Arrive
 from insula.portability.reading import snapshot
-from insula.tenancy import lifecycle
+from insula.tenancy import lifecycle, provisioning
 from insula.tenancy.cells import Cells
 
 _STEP = 1 << 20
@@ -115,7 +117,18 @@ async def _import(file: str, slug: str | None, limit: int, report: Progress) -> 
     target = Target(settings, discover(), Blobs.open(settings), limit=limit)
     with _opened(file) as source:
         async with catalogue(settings) as work:
-            return await import_tenant(work, target, _chunks(source), slug=slug, progress=report)
+            imported = await import_tenant(
+                work, target, _chunks(source), slug=slug, progress=report
+            )
+            await provisioning.leave(work)
+            tenant = await lifecycle.get_tenant(work, imported.slug)
+    cells = Cells(settings, size=1)
+    try:
+        async with cells.tenants.transaction(tenant.bucket, tenant.prelude) as tx:
+            await enqueue(tx, ARRIVE, Arrive())
+    finally:
+        await cells.close()
+    return imported
 
 
 @contextmanager

@@ -10,19 +10,20 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import ARRAY
 
-from insula.db import TenantTable
+from insula.db import Database, TenantTable
 from insula.db.ids import new_id
 from insula.files.blobs import key_of
 from insula.files.service import Files
 from insula.jobs import Job, JobContext, TryAgain, enqueue
+from insula.module import Module
 from insula.portability import queries
 from insula.portability.anatomy import TableAnatomy
 from insula.portability.exporting import Exported, write_archive
 from insula.portability.members import Sink, piped
 from insula.portability.naming import literal, quoted
 from insula.portability.reading import NONE, Snapshot, Wanted, snapshot
-from insula.tenancy.cells import Cells
-from insula.tenancy.tenant import Tenant
+from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, Cells
+from insula.tenancy.tenant import BY_NUMBER, Tenant
 
 _KEPT = timedelta(days=7)
 """How long an archive can be downloaded."""
@@ -38,6 +39,10 @@ class Expire(msgspec.Struct):
     export_id: UUID
     keep_row: bool = False
     """Show that there was one whose archive has been withdrawn."""
+
+
+class Arrive(msgspec.Struct):
+    pass
 
 
 class Forget(msgspec.Struct):
@@ -153,6 +158,19 @@ async def expire(context: JobContext, args: Expire) -> None:
     await files.blobs.delete_file(context.tenant.number, args.export_id)
 
 
+async def arrive(context: JobContext, _: Arrive) -> None:
+    """Let the modules of an imported tenant take up what is to be done there."""
+    modules: dict[str, Module] = context.services["modules"]
+    catalogue: Database = context.services["catalogue"]
+    # Not what this process may have kept of the tenant, from before the import.
+    now = catalogue.work(HOME, CATALOGUE_PRELUDE, writes=False)
+    tenant = await now.one(BY_NUMBER, number=context.tenant.number)
+    for name in sorted(set(tenant.modules) & set(modules)):
+        if (arrived := modules[name].arrived) is not None:
+            async with context.transaction() as tx:
+                await arrived(tx)
+
+
 async def forget(context: JobContext, args: Forget) -> None:
     """Delete what somebody has done from the log, and from what was sent of it, as soon as it has
     been read by everything that follows the log."""
@@ -175,6 +193,12 @@ EXPORT = Job(
 EXPIRE = Job(
     name="exports.expire", args=Expire, run=expire, summary="Delete an archive that has expired."
 )
+ARRIVE = Job(
+    name="imports.arrive",
+    args=Arrive,
+    run=arrive,
+    summary="Take up what was planned in an imported tenant.",
+)
 FORGET = Job(
     name="erasures.forget",
     args=Forget,
@@ -182,4 +206,4 @@ FORGET = Job(
     summary="Delete from the log what an erased person has done.",
     attempts=10_000,
 )
-JOBS = (EXPORT, EXPIRE, FORGET)
+JOBS = (EXPORT, EXPIRE, ARRIVE, FORGET)

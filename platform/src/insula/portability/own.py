@@ -30,6 +30,7 @@ from insula.portability.importing import (
     fill,
     open_archive,
 )
+from insula.portability.jobs import ARRIVE, Arrive
 from insula.portability.unpacking import Reader
 from insula.tenancy import core
 from insula.tenancy.building import LEAVE, enter
@@ -95,6 +96,8 @@ async def import_own(context: JobContext, args: ImportArgs) -> Imported | None:
     if stored is not None:
         imported = await _Run(context, args, stored).finish()
     await files.blobs.delete_file(context.tenant.number, args.file_id)
+    async with context.transaction() as tx:
+        await enqueue(tx, ARRIVE, Arrive())
     return imported
 
 

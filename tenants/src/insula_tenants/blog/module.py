@@ -10,7 +10,7 @@ from insula_tenants.blog.graphql import GRAPH
 from insula_tenants.blog.permissions import SCOPES
 from insula_tenants.blog.queries.articles import PUBLIC as PUBLISHED
 from insula_tenants.blog.routes import ROUTES
-from insula_tenants.blog.service.publishing import JOBS
+from insula_tenants.blog.service.publishing import JOBS, plan_again
 from insula_tenants.blog.sockets import CHANNELS
 
 MODULE = Module(
@@ -49,4 +49,5 @@ MODULE = Module(
     compat=(compat.ROUTER,),
     cli=(cli.import_blog, cli.export_blog),
     demo=demo.fill,
+    arrived=plan_again,
 )

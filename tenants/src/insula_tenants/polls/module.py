@@ -8,7 +8,7 @@ from insula_tenants.polls.events import EVENTS
 from insula_tenants.polls.graphql import GRAPH
 from insula_tenants.polls.permissions import READ, SCOPES, WRITE
 from insula_tenants.polls.routes import ROUTES
-from insula_tenants.polls.service.lifecycle import CLOSE, OPEN
+from insula_tenants.polls.service.lifecycle import CLOSE, OPEN, take_up
 from insula_tenants.polls.service.tallying import CONCLUDE, NOTICE, TALLY
 from insula_tenants.polls.sockets import CHANNELS
 
@@ -45,4 +45,5 @@ MODULE = Module(
         ),
     ),
     demo=demo.fill,
+    arrived=take_up,
 )

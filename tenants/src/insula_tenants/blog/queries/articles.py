@@ -190,6 +190,12 @@ GET_MANY = Statement(
 GET_PUBLIC = Statement(select(*_WHOLE).where(_by_id, PUBLIC), schemas.Article)
 IS_PUBLIC = Statement(select(literal_column("true")).where(_by_id, PUBLIC), bool)
 LOCK = Statement(select(*_STORED).where(_by_id).with_for_update(), Stored)
+PLANNED = Statement(
+    select(*_STORED).where(
+        or_(BlogArticle.status == "scheduled", BlogArticle.unpublish_at.is_not(None))
+    ),
+    Stored,
+)
 FIND_BY_SLUG = Statement(
     select(*_WHOLE)
     .join(BlogSlug, BlogSlug.article_id == BlogArticle.id)

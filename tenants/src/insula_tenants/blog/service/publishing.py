@@ -11,6 +11,7 @@ from insula.jobs import Job, JobContext, cancel, enqueue
 
 from insula_tenants.blog.events import ARTICLE_PUBLISHED, ARTICLE_UNPUBLISHED
 from insula_tenants.blog.queries import articles as queries
+from insula_tenants.blog.queries.articles import Stored
 from insula_tenants.blog.schemas import Article, Publish, Unpublish
 from insula_tenants.blog.service.articles import is_public, lock, tell
 
@@ -87,7 +88,7 @@ def _zoned(moment: datetime | None, pointer: str) -> datetime | None:
     return moment
 
 
-async def plan(tx: Work, article: Article, actor: UUID) -> None:
+async def plan(tx: Work, article: Article | Stored, actor: UUID) -> None:
     """Have the worker do, at their times, what the article says; one job for each."""
     wanted = (
         ("publish", PUBLISH, article.published_at if article.status == "scheduled" else None),
@@ -99,6 +100,12 @@ async def plan(tx: Work, article: Article, actor: UUID) -> None:
             await cancel(tx, key=key)
         else:
             await enqueue(tx, job, Due(article.id), at=at, key=key, actor=actor)
+
+
+async def plan_again(tx: Work) -> None:
+    """Plan what an archive has brought: its jobs did not come along."""
+    for article in await tx.many(queries.PLANNED):
+        await plan(tx, article, article.author_id)
 
 
 # What the jobs do: nothing, if somebody has changed the plan meanwhile

@@ -4,7 +4,7 @@ from functools import cache
 
 from insula.db import Statement, binds
 from insula.http.listing import Listing
-from sqlalchemy import ARRAY, Uuid, bindparam, delete, func, insert, select, update
+from sqlalchemy import ARRAY, Uuid, bindparam, delete, func, insert, or_, select, update
 
 from insula_tenants.polls import schemas
 from insula_tenants.polls.tables import Poll, PollTally, PollVoter
@@ -56,6 +56,9 @@ LOCK = Statement(select(*_STORED).where(_THIS).with_for_update(), Stored)
 """Waits for the votes that are being cast, and holds others up."""
 LOCK_STATE = Statement(select(*_STORED).where(_THIS).with_for_update(key_share=True), Stored)
 """For who opens or closes; votes go on meanwhile."""
+RUNNING = Statement(
+    select(*_STORED).where(or_(Poll.state == "scheduled", Poll.state == "open")), Stored
+)
 INSERT = Statement(
     insert(Poll)
     .values(

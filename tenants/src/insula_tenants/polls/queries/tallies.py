@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from insula_tenants.polls.tables import PollChange, PollCount, PollTally
+from insula_tenants.polls.tables import Poll, PollChange, PollCount, PollTally
 
 PAUSE = timedelta(milliseconds=100)
 """Between two deltas of a poll, at least."""
@@ -60,6 +60,14 @@ CLAIM = Statement(
 )
 """The next time to count, unless one is set already: then its job will see every vote that is
 committed now."""
+WAITING = Statement(select(PollChange.poll_id).distinct(), UUID)
+"""Polls with votes that are still to be counted."""
+UNFINISHED = Statement(
+    select(PollTally.poll_id)
+    .join(Poll, Poll.id == PollTally.poll_id)
+    .where(Poll.state == "closed", ~PollTally.final),
+    UUID,
+)
 BEGIN = Statement(
     update(PollTally)
     .where(PollTally.poll_id == _POLL)

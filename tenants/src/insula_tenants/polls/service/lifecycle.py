@@ -23,7 +23,7 @@ from insula_tenants.polls.events import CLOSED, OPENED, PollChanged
 from insula_tenants.polls.queries import polls, tallies
 from insula_tenants.polls.queries.polls import Stored
 from insula_tenants.polls.schemas import Poll
-from insula_tenants.polls.service.tallying import CONCLUDE, OfPoll
+from insula_tenants.polls.service.tallying import CONCLUDE, TALLY, OfPoll
 
 
 def now() -> datetime:
@@ -117,6 +117,16 @@ async def schedule(tx: Work, poll: Stored) -> None:
             await cancel(tx, key=key)
         else:
             await enqueue(tx, job, OfPoll(poll.id), at=at, key=key)
+
+
+async def take_up(tx: Work) -> None:
+    """What an archive has brought goes on: its jobs did not come along."""
+    for poll in await tx.many(polls.RUNNING):
+        await schedule(tx, poll)
+    for poll_id in await tx.many(tallies.WAITING):
+        await enqueue(tx, TALLY, OfPoll(poll_id), key=f"polls.tally:{poll_id}")
+    for poll_id in await tx.many(tallies.UNFINISHED):
+        await enqueue(tx, CONCLUDE, OfPoll(poll_id))
 
 
 async def _run_open(context: JobContext, job: OfPoll) -> None:
