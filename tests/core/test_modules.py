@@ -115,3 +115,21 @@ def test_a_module_that_breaks_a_convention_is_rejected_with_a_hint(
     module = _changed(**changes)
     with pytest.raises(ModuleRejected, match=hint):
         check(module, entry_point="notes")
+
+
+def test_several_are_switched_on_all_or_none(acme: TestTenant) -> None:
+    def enabled() -> set[str]:
+        return {line["name"] for line in acme.http.get("/api/v1/modules").json() if line["enabled"]}
+
+    both = {"enable": ["polls", "notes"]}
+    refused = acme.http.put("/api/v1/modules", json={"enable": ["notes", "teleport"]})
+    assert refused.status_code == 404
+    assert enabled() == set()
+    for _ in range(2):
+        answer = acme.http.put("/api/v1/modules", json=both)
+        assert answer.status_code == 200, answer.text
+        assert {line["name"] for line in answer.json() if line["enabled"]} == {"notes", "polls"}
+    assert enabled() == {"notes", "polls"}
+    assert acme.http.post("/api/v1/notes", json={"title": "A"}).status_code == 201
+    assert acme.http.get("/api/v1/polls").status_code == 200
+    assert acme.http.put("/api/v1/modules", json={"enable": []}).status_code == 400

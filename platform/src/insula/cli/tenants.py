@@ -70,8 +70,8 @@ async def _create(form: SignUp, modules: list[Module]) -> TenantLine:
     settings = installation_settings()
     async with catalogue(settings) as work:
         tenant, _ = await found(work, form, buckets=settings.buckets)
-        for module in modules:
-            await provisioning.enable(work, tenant, module)
+        if modules:
+            await provisioning.enable(work, tenant, *modules)
         return await lifecycle.get_line(work, form.slug)
 
 

@@ -7,8 +7,9 @@ half-made: PostgreSQL's DDL, roles included, is transactional.
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import bindparam, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+import msgspec
+from sqlalchemy import Integer, Text, Uuid, bindparam, delete, exists, func, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from insula.db import Statement, Work, binds
 from insula.db.ids import new_id
@@ -18,21 +19,29 @@ from insula.tenancy import core, placement, slots
 from insula.tenancy.building import LEAVE, build, enter
 from insula.tenancy.cells import BUCKETS_OF_CELL, HOME, cell_of
 from insula.tenancy.errors import ModuleNeeded, ModuleNeedsOthers, SlugTaken, TenantMoving
-from insula.tenancy.migrations import APPLIED, MigrationFile, pending, read, script
+from insula.tenancy.migrations import Applied, MigrationFile, pending, read, script
 from insula.tenancy.placement import Room
-from insula.tenancy.tables import MoveRow, TenantModule, TenantRow
+from insula.tenancy.tables import Migration, MoveRow, TenantModule, TenantRow
 from insula.tenancy.tenant import Tenant, TenantRecord
+
+
+class _Seen(msgspec.Struct, frozen=True):
+    """A line of a tenant's ``insula_migrations``."""
+
+    module: str
+    version: int
+    checksum: str
+
+
+class _State(msgspec.Struct, frozen=True):
+    enabled: list[str]
+    is_moving: bool
+
 
 _ANY = 32_767
 """The highest number that a bucket can have."""
 # What a sign-up has written that was not committed at home.
 _EMPTY = Statement(delete(UserRow))
-IS_MOVING = Statement(
-    select(MoveRow.tenant_id).where(
-        MoveRow.tenant_id == bindparam("tenant_id"), MoveRow.phase != "done"
-    ),
-    UUID,
-)
 _RAISE_EPOCH = Statement(
     update(TenantRow)
     .where(TenantRow.id == bindparam("tenant_id"))
@@ -45,18 +54,49 @@ _SET_PREFERENCES = Statement(
     .where(TenantRow.id == bindparam("tenant_id"))
     .values(**binds("name", "locale", "time_zone"))
 )
-_RECORD = upsert(TenantModule).values(
-    **binds("tenant_id", "module", "version", "enabled"),
-)
-_SET_MODULE = Statement(
-    _RECORD.on_conflict_do_update(
-        index_elements=[TenantModule.tenant_id, TenantModule.module],
-        set_={
-            "version": _RECORD.excluded.version,
-            "enabled": _RECORD.excluded.enabled,
-            "changed_at": func.now(),
-        },
+_ENABLE = Statement(
+    text("""
+    WITH recorded AS (
+        INSERT INTO tenant_modules (tenant_id, module, version, enabled)
+        SELECT :tenant_id, module, version, true
+        FROM unnest(:modules, :versions) AS new (module, version)
+        ON CONFLICT (tenant_id, module) DO UPDATE
+        SET version = excluded.version, enabled = true, changed_at = now()
     )
+    UPDATE tenants SET epoch = epoch + 1, updated_at = now() WHERE id = :tenant_id
+    RETURNING epoch
+    """).bindparams(
+        bindparam("tenant_id", type_=Uuid),
+        bindparam("modules", type_=ARRAY(Text)),
+        bindparam("versions", type_=ARRAY(Integer)),
+    ),
+    int,
+)
+_DISABLE = Statement(
+    update(TenantModule)
+    .where(
+        TenantModule.tenant_id == bindparam("tenant_id"), TenantModule.module == bindparam("name")
+    )
+    .values(enabled=False, changed_at=func.now())
+)
+_APPLIED = Statement(
+    select(Migration.module, Migration.version, Migration.checksum).where(
+        Migration.module == func.any(bindparam("modules", type_=ARRAY(Text)))
+    ),
+    _Seen,
+)
+_STATE = Statement(
+    select(
+        func.array(
+            select(TenantModule.module)
+            .where(TenantModule.tenant_id == bindparam("tenant_id"), TenantModule.enabled)
+            .scalar_subquery()
+        ).label("enabled"),
+        exists()
+        .where(MoveRow.tenant_id == bindparam("tenant_id"), MoveRow.phase != "done")
+        .label("is_moving"),
+    ),
+    _State,
 )
 _LOCK = Statement(
     select(TenantRow.id).where(TenantRow.id == bindparam("tenant_id")).with_for_update(), UUID
@@ -104,48 +144,44 @@ async def create(
     return tenant
 
 
-async def _record(
-    catalogue: Work,
-    tenant_id: UUID,
-    module: str,
-    files: tuple[MigrationFile, ...],
-    *,
-    enabled: bool,
-) -> None:
-    version = files[-1].version if files else 0
-    await catalogue.execute(
-        _SET_MODULE, tenant_id=tenant_id, module=module, version=version, enabled=enabled
-    )
+async def apply(work: Work, number: int, *modules: tuple[MigrationFile, ...]) -> None:
+    """Apply those of the modules' files that the tenant's schema has not seen, as one script."""
+    await work.run_script(enter(number))
+    names = [files[0].module for files in modules]
+    seen = await work.many(_APPLIED, modules=names)
+    due: list[MigrationFile] = []
+    for name, files in zip(names, modules, strict=True):
+        due += pending(files, [Applied(s.version, s.checksum) for s in seen if s.module == name])
+    await work.run_script(script(tuple(due)) + LEAVE)
 
 
-async def apply(catalogue: Work, number: int, files: tuple[MigrationFile, ...]) -> None:
-    """Apply those of the files that the tenant's schema has not seen."""
-    await catalogue.run_script(enter(number))
-    applied = await catalogue.many(APPLIED, module=files[0].module)
-    if due := pending(files, applied):
-        await catalogue.run_script(script(due))
-    await catalogue.run_script(LEAVE)
-
-
-async def enable(catalogue: Work, tenant: Tenant, module: Module) -> int:
-    """Switch a module on: build or migrate its tables. Returns the tenant's new epoch.
+async def enable(catalogue: Work, tenant: Tenant, *modules: Module) -> int:
+    """Switch modules on, in this order: build or migrate their tables. Returns the tenant's new
+    epoch.
 
     Raises:
-        ModuleNeedsOthers: modules that it needs are off.
+        ModuleNeedsOthers: modules that one needs are off.
         TenantMoving: try again when it has moved.
     """
     await catalogue.one(_LOCK, tenant_id=tenant.id)
-    enabled = set(await catalogue.many(_ENABLED, tenant_id=tenant.id))
-    if missing := sorted(set(module.needs) - enabled):
-        raise ModuleNeedsOthers(module.name, missing)
-    files = read(module.name, module.migrations) if module.tables else ()
-    if await catalogue.find(IS_MOVING, tenant_id=tenant.id) is not None:
+    state = await catalogue.one(_STATE, tenant_id=tenant.id)
+    enabled = set(state.enabled)
+    for module in modules:
+        if missing := sorted(set(module.needs) - enabled):
+            raise ModuleNeedsOthers(module.name, missing)
+        enabled.add(module.name)
+    if state.is_moving:
         raise TenantMoving  # its tables are being made elsewhere, as they are now
-    if files:
+    files = {module.name: _files(module) for module in modules}
+    if having := [steps for steps in files.values() if steps]:
         async with placement.at(catalogue, tenant.bucket) as work:
-            await apply(work, tenant.number, files)
-    await _record(catalogue, tenant.id, module.name, files, enabled=True)
-    return await catalogue.one(_RAISE_EPOCH, tenant_id=tenant.id)
+            await apply(work, tenant.number, *having)
+    versions = [steps[-1].version if steps else 0 for steps in files.values()]
+    return await catalogue.one(_ENABLE, tenant_id=tenant.id, modules=list(files), versions=versions)
+
+
+def _files(module: Module) -> tuple[MigrationFile, ...]:
+    return read(module.name, module.migrations) if module.tables else ()
 
 
 async def disable(
@@ -161,8 +197,7 @@ async def disable(
     if users := sorted(n for n in enabled if n in installed and module.name in installed[n].needs):
         raise ModuleNeeded(module.name, users)
     if module.name in enabled:
-        files = read(module.name, module.migrations) if module.tables else ()
-        await _record(catalogue, tenant.id, module.name, files, enabled=False)
+        await catalogue.execute(_DISABLE, tenant_id=tenant.id, name=module.name)
     return await catalogue.one(_RAISE_EPOCH, tenant_id=tenant.id)
 
 

@@ -24,6 +24,7 @@ from insula.tenancy.errors import (
     TenantMoving,
 )
 from insula.tenancy.schemas import (
+    ModulesToEnable,
     ModuleView,
     SignedUp,
     SignUp,
@@ -63,6 +64,24 @@ async def create_tenant(
 async def list_modules(tenant: Tenant, modules: Modules) -> list[ModuleView]:
     """Every module that this installation has, and whether it is on."""
     return [_view(module, tenant.modules) for module in modules.values()]
+
+
+@put("/modules", right="modules:write", problems=(ModuleNotInstalled, ModuleNeedsOthers))
+async def enable_modules(
+    data: ModulesToEnable,
+    tenant: Tenant,
+    modules: Modules,
+    catalogue: Database,
+    redis: RedisLine,
+) -> list[ModuleView]:
+    """Switch several modules on, all of them or none; the others stay as they are. Doing so twice
+    changes nothing."""
+    wanted = {name: _find(modules, name) for name in data.enable}
+    in_order = [module for name, module in modules.items() if name in wanted]
+    async with catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
+        epoch = await provisioning.enable(tx, tenant, *in_order)
+    await publish_epoch(redis, tenant, epoch)
+    return [_view(module, tenant.modules | wanted.keys()) for module in in_order]
 
 
 @put(
@@ -147,6 +166,7 @@ ROUTER = Router(
     path="/api/v1",
     route_handlers=[
         list_modules,
+        enable_modules,
         enable_module,
         disable_module,
         get_settings,

@@ -128,6 +128,14 @@ class ModuleView(msgspec.Struct):
     """What roles can be allowed to do with it."""
 
 
+class ModulesToEnable(Strict):
+    enable: Annotated[
+        list[Annotated[str, Meta(max_length=100)]],
+        Meta(min_length=1, max_length=200, examples=[["notes", "tasks"]]),
+    ]
+    """Names of modules; those that others need may be among them, in any order."""
+
+
 class TenantLine(msgspec.Struct):
     """A tenant as the operator sees it."""
 
