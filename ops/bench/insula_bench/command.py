@@ -13,6 +13,7 @@ from insula_bench import (
     file_transfer,
     fleet,
     fleet_report,
+    isolation,
     live,
     live_report,
     machine,
@@ -38,6 +39,7 @@ _PARTS = (
     "webhooks",
     "fleet",
     "scale",
+    "isolation",
     "move",
     "backup",
 )
@@ -147,6 +149,10 @@ def _section(part: str, folder: Path, options: argparse.Namespace) -> str:
         if part == "move":
             return moving.section(
                 moving.measure(installation, megabytes=options.megabytes or (10, 100))
+            )
+        if part == "isolation":
+            return isolation.section(
+                isolation.measure(installation, seconds=options.seconds, rounds=options.rounds)
             )
         if part == "live":
             return live_report.section(
