@@ -10,13 +10,15 @@ from contextlib import suppress
 
 import httpx
 import pytest
+from fixtures.command import CommandLine
 from fixtures.installation import Installation
-from fixtures.sql_attacks import ALL, PASTED, REMAINING, SABOTAGE
+from fixtures.sql_attacks import ALL, CHANGING, PASTED, REMAINING, SABOTAGE
 from fixtures.sql_scene import Scene, careless_server, staged
 from insula.db import Statement
 from insula.db.capabilities import Capabilities
 from insula.db.statement import StatementError
 from insula.module import discover
+from insula.tenancy.sealing import question
 from sqlalchemy import text
 
 INDISCREET = r"""
@@ -133,6 +135,47 @@ def test_only_statements_on_rows_can_be_written() -> None:
     for sql in ("SET ROLE x", "-- a\nRESET ROLE", "EXPLAIN SELECT 1", "LISTEN x", "DO $$ $$"):
         with pytest.raises(StatementError):
             Statement(text(sql))
+
+
+OLDER = """
+DO $$
+DECLARE
+    made regclass;
+BEGIN
+    FOR made IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = '{0}'::regnamespace
+    LOOP
+        EXECUTE format('DROP POLICY bound ON %s', made);
+        EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', made);
+    END LOOP;
+    DROP FUNCTION {0}.insula_bound();
+    GRANT USAGE ON ALL SEQUENCES IN SCHEMA {0} TO {0};
+    DELETE FROM {0}.insula_migrations WHERE module = 'core' AND version = 11;
+    UPDATE ctl.tenant_modules SET version = 10 WHERE module = 'core'
+        AND tenant_id = (SELECT id FROM ctl.tenants WHERE 't_' || number = '{0}');
+END
+$$
+"""
+"""Makes a tenant what it was before there was row security."""
+
+
+def test_migrating_seals_what_is_older(scene: Scene) -> None:
+    become = ["SET ROLE {them}", "SELECT title FROM {them}.notes"]
+    scene.admin(OLDER.format(scene.names["them"]))
+    assert scene.secret in scene.attack(become)[-1]
+    migrated = CommandLine(scene.installation).run("db", "migrate")
+    assert migrated.returncode == 0, migrated.stderr
+    assert scene.attack(become)[-1] == "rows: []"
+    assert scene.unexpected(CHANGING) == []
+    scene.both_are_served()
+
+
+def test_migrating_seals_anew_for_another_secret(scene: Scene) -> None:
+    them = scene.names["them"]
+    scene.admin(question(them, Capabilities("of an installation with another secret")))
+    assert scene.them.http.get("/api/v1/notes").json()["items"] == []
+    migrated = CommandLine(scene.installation).run("db", "migrate")
+    assert migrated.returncode == 0, migrated.stderr
+    scene.both_are_served()
 
 
 def test_every_table_is_sealed_and_nothing_goes_around(scene: Scene) -> None:
