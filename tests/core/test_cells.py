@@ -154,7 +154,7 @@ class Traffic:
 
 @contextmanager
 def traffic(tenant: TestTenant, writers: int = 2) -> Iterator[Traffic]:
-    """Clients that write and read without pause; none of them tries anything again."""
+    """Clients that write and read; none of them tries anything again."""
     seen, stop = Traffic(), threading.Event()
     headers = tenant.http.headers
 
@@ -169,6 +169,7 @@ def traffic(tenant: TestTenant, writers: int = 2) -> Iterator[Traffic]:
                     seen.written.append(title)
                 else:
                     seen.refused.append(answer.text)
+                stop.wait(0.02)
 
     def read() -> None:
         with httpx.Client(base_url=tenant.url, headers=headers, timeout=60) as client:
@@ -178,6 +179,7 @@ def traffic(tenant: TestTenant, writers: int = 2) -> Iterator[Traffic]:
                 if answer.status_code != 200 or (known and not answer.json()["items"]):
                     seen.refused.append(answer.text)
                 seen.reads += 1
+                stop.wait(0.02)
 
     threads = [threading.Thread(target=write, args=(n,)) for n in range(writers)]
     threads.append(threading.Thread(target=read))
