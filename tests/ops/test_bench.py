@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from insula_bench import cores, load, report, watchers
+from insula_bench import backup_report, backups, cores, load, report, watchers
 from insula_bench.request_path import Turn
 from insula_bench.timing import Times
 
@@ -182,3 +182,21 @@ def test_a_short_run_measures_requests_and_provisioning(tmp_path: Path) -> None:
     assert all(int(rate.replace(",", "")) > 0 for _, rate in rates)
     assert str(RUN.parents[2]) not in text
     assert str(tmp_path) not in text
+
+
+def test_backups_are_compared_with_the_faster_of_the_usual_two() -> None:
+    def turns(*seconds: float) -> list[backups.Turn]:
+        return [backups.Turn(each, 5_000_000) for each in seconds]
+
+    dumping = {
+        "insula": turns(3, 1, 2), "pg_dump -Fc": turns(9, 8, 7), "pg_dump -Fd -j2": turns(5, 4, 6),
+        "pg_dump -Fd -j2, not compressed": turns(1, 1, 1),
+    }  # fmt: skip
+    found = backups.Backups(1_000_000_000, dumping, {"insula restore": turns(3)}, 7, {"all": 1.5})
+    assert found.ratio() == pytest.approx(2 / 5)
+    text = backup_report.section(found)
+    assert "| insula | 2.00 (1.00–3.00) | **0.40** | 5 |" in text
+    assert "0.40, wanted 1.0 at most (reached)" in text
+    assert "| pg_dump -Fd -j2, not compressed | 1.00 (1.00–1.00) | **0.20** | 5 |" in text
+    slow = backups.Backups(1, dumping | {"insula": turns(6)}, {}, 7, {})
+    assert "1.20, wanted 1.0 at most (missed)" in backup_report.section(slow)
