@@ -189,6 +189,23 @@ def test_where_the_index_is_wrong_the_tenant_itself_is_asked(fleet: Fleet) -> No
     assert fleet.having("h") == set(fleet.numbers)
 
 
+def test_a_module_waits_for_what_it_builds_on(fleet: Fleet) -> None:
+    """Here for the core, which failed at one tenant."""
+    waits = fleet.numbers[11]
+    fleet.step("ALTER TABLE {name} ADD COLUMN waits INTEGER;")
+    core = (
+        "UPDATE ctl.tenant_modules AS line SET version = version + {by}, state = '{state}' "
+        "FROM ctl.tenants AS tenant WHERE line.tenant_id = tenant.id AND line.module = 'core' "
+        "AND tenant.number = $1"
+    )
+    fleet.execute(core.format(by=-1, state="quarantined"), waits)
+    report = fleet.migrate()
+    assert (report.changed, report.succeeded) == (SIZE - 1, True)
+    assert fleet.having("waits") == set(fleet.numbers) - {waits}
+    fleet.execute(core.format(by=1, state="ok"), waits)
+    assert fleet.migrate().changed == 1
+
+
 def test_only_some_tenants(fleet: Fleet) -> None:
     fleet.step("ALTER TABLE {name} ADD COLUMN i INTEGER;")
     some = fleet.numbers[7:9]

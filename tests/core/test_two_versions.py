@@ -34,16 +34,19 @@ class Changing:
     def change(self) -> None:
         """Another column, and another type of one that every statement yields."""
         self._count += 1
-        asyncio.run(self._change())
+        self.execute(
+            f"ALTER TABLE notes ADD COLUMN more_{self._count} TEXT,"
+            f"ALTER COLUMN revision TYPE {TYPES[self._count % 2]}"
+        )
 
-    async def _change(self) -> None:
+    def execute(self, sql: str) -> None:
+        asyncio.run(self._execute(sql))
+
+    async def _execute(self, sql: str) -> None:
         connection = await asyncpg.connect(self._url)
         try:
-            await connection.execute(
-                f"SET lock_timeout = '5s'; SET search_path = {self.schema};"
-                f"ALTER TABLE notes ADD COLUMN more_{self._count} TEXT,"
-                f"ALTER COLUMN revision TYPE {TYPES[self._count % 2]}"
-            )
+            await connection.execute(f"SET search_path = {self.schema}")
+            await connection.execute(sql)
         finally:
             await connection.close()
 
@@ -122,3 +125,14 @@ def test_people_work_while_a_migration_changes_their_tables(
         person.join()
     assert faults == []
     assert min(done.values()) >= 10
+
+
+def test_a_tenant_without_what_the_code_needs_is_served_where_it_is_not_needed(
+    installation: Installation, notes: TestTenant
+) -> None:
+    """As one in quarantine is."""
+    table, note = Changing(installation, notes), create(notes.http).json()["id"]
+    table.execute("ALTER TABLE notes_words RENAME TO notes_words_of_old")
+    words = notes.http.get("/api/v1/notes/words")
+    assert (words.status_code, words.headers["retry-after"]) == (503, "60"), words.text
+    assert notes.http.get(f"/api/v1/notes/{note}").status_code == 200

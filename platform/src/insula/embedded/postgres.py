@@ -40,6 +40,9 @@ _FORGETFUL = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
 }
+_SHARE_OF_MEMORY = 4
+_BUFFERS_MIB = 4096
+"""At most: beyond that the system's own cache is as good."""
 _ACCESS = "local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n"
 
 
@@ -137,7 +140,7 @@ class Postgres:
         return self._is_postmaster(entry) or title.startswith(f"postgres: {self._cluster}: ")
 
     def _configure(self) -> None:
-        settings = _SETTINGS | ({} if self._durable else _FORGETFUL)
+        settings = _SETTINGS | (_lasting() if self._durable else _FORGETFUL)
         settings["cluster_name"] = self._cluster  # shown in process titles: see _is_backend
         settings["unix_socket_directories"] = '"' + str(self._sockets).replace('"', '""') + '"'
         lines = [f"{name} = {_quoted(value)}" for name, value in settings.items()]
@@ -170,6 +173,23 @@ class Postgres:
 
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 """All that a server sees: the caller's PG* variables mean other servers."""
+
+
+def _lasting() -> dict[str, str]:
+    """For many tenants: their catalogue alone is some 500 kB each, which wants to be in memory, and
+    a checkpoint that comes while thousands are built writes all of it."""
+    buffers = min(_BUFFERS_MIB, _memory() // _SHARE_OF_MEMORY >> 20)
+    return {"shared_buffers": f"{max(128, buffers)}MB", "max_wal_size": "4GB"}
+
+
+def _memory() -> int:
+    """Bytes that this process may have: the machine's, or its container's."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+    except OSError:
+        return total
+    return min(total, int(limit)) if limit.isdigit() else total
 
 
 def _initdb(data: Path, *, durable: bool) -> list[str]:

@@ -60,6 +60,8 @@ _UNAVAILABLE = (
     asyncpg.InternalClientError,
     *RETRYABLE,
 )
+# A migration has not come to this tenant yet, or it failed here (`insula db status`).
+_BEHIND = (asyncpg.UndefinedColumnError, asyncpg.UndefinedTableError)
 _BY_STATUS: dict[int, type[Problem]] = {
     400: BadRequest,
     401: Unauthenticated,
@@ -100,6 +102,9 @@ def to_problem(error: BaseException) -> Problem:
         return Unavailable(headers={"Retry-After": "1"})
     if isinstance(error, asyncpg.DataError):  # a number or text that no column can hold
         return InvalidInput("A value is out of the range that can be stored.")
+    if isinstance(error, _BEHIND):
+        log.error("the tables are older than the code", error=repr(error))
+        return Unavailable(headers={"Retry-After": "60"})
     if isinstance(error, _UNAVAILABLE):
         log.warning("unavailable", error=repr(error))
         return Unavailable(headers={"Retry-After": "1"})
