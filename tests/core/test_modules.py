@@ -1,10 +1,15 @@
 """Modules are switched on and off per tenant, and every replica notices at once."""
 
+from uuid import UUID
+
 import httpx
 import pytest
 from fixtures.installation import Installation, SignUp, TestTenant, WebServer
+from insula.db import TenantTable
 from insula.module import Module, ModuleRejected, check, discover
 from insula.realtime import Channel
+from sqlalchemy import Table
+from sqlalchemy.orm import Mapped, mapped_column
 
 
 def test_modules_are_listed_with_their_state(acme: TestTenant) -> None:
@@ -133,3 +138,17 @@ def test_several_are_switched_on_all_or_none(acme: TestTenant) -> None:
     assert acme.http.post("/api/v1/notes", json={"title": "A"}).status_code == 201
     assert acme.http.get("/api/v1/polls").status_code == 200
     assert acme.http.put("/api/v1/modules", json={"enable": []}).status_code == 400
+
+
+def test_a_column_about_a_person_says_what_becomes_of_it() -> None:
+    class Diary(TenantTable):
+        __tablename__ = "notes_diaries"
+
+        id: Mapped[UUID] = mapped_column(primary_key=True)
+        author_id: Mapped[UUID]
+
+    table = Diary.__table__
+    assert isinstance(table, Table)
+    TenantTable.metadata.remove(table)  # for the tests of all tables
+    with pytest.raises(ModuleRejected, match=r"notes_diaries\.author_id seems to be"):
+        check(_changed(tables=(Diary,)), entry_point="notes")

@@ -19,7 +19,7 @@ from insula.portability.exporting import Exported, Progress, write_archive
 from insula.portability.importing import Imported, Target, import_tenant
 from insula.portability.jobs import ARRIVE, Arrive
 from insula.portability.reading import snapshot
-from insula.tenancy import lifecycle, provisioning
+from insula.tenancy import lifecycle
 from insula.tenancy.cells import Cells
 
 _STEP = 1 << 20
@@ -120,7 +120,6 @@ async def _import(file: str, slug: str | None, limit: int, report: Progress) -> 
             imported = await import_tenant(
                 work, target, _chunks(source), slug=slug, progress=report
             )
-            await provisioning.leave(work)
             tenant = await lifecycle.get_tenant(work, imported.slug)
     cells = Cells(settings, size=1)
     try:
