@@ -1,9 +1,18 @@
 """Full text in lists, and one box over all modules."""
 
+import asyncio
 from typing import Any
 
 import pytest
-from fixtures.installation import SignUp, TestTenant
+from fixtures.background import WorkerProcess
+from fixtures.inside import inside
+from fixtures.installation import Installation, SignUp, TestTenant
+from fixtures.jobs import shown
+from fixtures.waiting import eventually
+from insula.db import Statement
+from insula.jobs import enqueue
+from insula.search.forgetting import FORGET, Forget
+from sqlalchemy import Column, Text, text
 
 
 @pytest.fixture
@@ -64,6 +73,51 @@ def test_a_word_that_only_others_have_mends_nothing(sign_up: SignUp) -> None:
     _write(ours, Rose="Here")
     found = _found(ours, "rhododendrn")
     assert (found["items"], found["kinds"]) == ([], {"notes.note": 0})
+
+
+def test_words_that_one_may_not_read_neither_mend_nor_take_a_place(sign_up: SignUp) -> None:
+    tenant = sign_up("blog")
+
+    def write(**article: Any) -> None:
+        answer = tenant.http.post("/api/v1/blog/articles", json=article)
+        assert answer.status_code == 201
+
+    hidden = " ".join(f"tomat{letter}" for letter in "abcdefghijklm")  # as near as "tomato"
+    write(title="Draft", body=f"{hidden} rhododendron")
+    write(title="Public", body="tomato", publish=True)
+    visitor = tenant.anonymous()
+    for q, titles in (("tomatx", ["Public"]), ("rhododendrn", [])):
+        found = visitor.get("/api/v1/search", params={"q": q}).json()
+        assert [item["title"] for item in found["items"]] == titles, q
+
+
+async def test_words_of_what_is_gone_are_forgotten_by_night(
+    installation: Installation, sign_up: SignUp, worker: WorkerProcess
+) -> None:
+    tenant = sign_up("notes")
+    _write(tenant, Kept="marigold common", Gone="rhododendron common")
+    gone = tenant.http.get("/api/v1/notes?title=Gone").json()["items"][0]["id"]
+    tenant.http.delete(f"/api/v1/notes/{gone}")
+    tenant.http.delete(f"/api/v1/notes/trash/{gone}")
+
+    def waiting() -> list[dict[str, Any]]:
+        listed = tenant.http.get("/api/v1/jobs?name=search.forget&status=queued").json()
+        return list(listed["items"])
+
+    (job,) = await asyncio.to_thread(eventually, waiting)
+    assert job["key"] == "search.forget"
+    async with inside(installation) as platform:
+        inner = await platform.tenant(tenant)
+        async with platform.transaction(inner) as tx:
+            now = await enqueue(tx, FORGET, Forget())  # instead of by night
+        done = await shown(tenant, now, "succeeded")
+        assert done["result"]["forgotten"] >= 1
+        words = Statement(text("SELECT word FROM search_words").columns(Column("word", Text)), str)
+        async with platform.transaction(inner) as tx:
+            left = await tx.many(words)
+    assert {"marigold", "common"} <= set(left)
+    assert "rhododendron" not in left
+    assert len(left) == len(set(left))
 
 
 def test_some_of_the_words_do_where_nothing_has_them_all(tenant: TestTenant) -> None:

@@ -27,6 +27,7 @@ from insula.module import RESERVED, discover
 from insula.portability.jobs import JOBS as PORTABILITY_JOBS
 from insula.portability.own import IMPORT
 from insula.realtime.consumer import LiveEvents
+from insula.search.forgetting import FORGET, Forgetting
 from insula.settings import Settings
 from insula.tenancy import slots
 from insula.tenancy.cells import HOME, Cells
@@ -43,6 +44,7 @@ log = structlog.get_logger("insula.worker")
 CORE_JOBS: tuple[Job[Any], ...] = (
     *FILE_JOBS,
     SEND_MAIL,
+    FORGET,
     *PORTABILITY_JOBS,
     IMPORT,
 )
@@ -165,6 +167,7 @@ def _consumers(foundation: Foundation) -> list[Consumer]:
         *consumers.listeners(foundation.modules.values()),
         LiveEvents(foundation.realtime),
         WebhookConsumer(),
+        Forgetting([name for name, module in foundation.modules.items() if module.search]),
     ]
 
 

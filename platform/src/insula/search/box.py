@@ -5,7 +5,7 @@ import binascii
 import hashlib
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -44,9 +44,7 @@ class SearchBox:
 
     def __init__(self, modules: Mapping[str, Module]) -> None:
         self._sources = [(name, each) for name, of in modules.items() for each in of.search]
-        self._statements: dict[
-            Any, tuple[Statement[Count], Statement[Found], Statement[Found]]
-        ] = {}
+        self._statements: dict[Any, _Statements] = {}
 
     @cached_property
     def languages(self) -> tuple[str, ...]:
@@ -85,13 +83,13 @@ class SearchBox:
         clauses = await question.lex(tx, question.read(typed), self.languages)
         if not clauses or not wanted:
             return SearchPage([], None, {each.source.kind: 0 for each in seen}, "all")
-        asking = _Asking(tx, clauses, {CALLER: caller.user_id if caller else None})
-        counting, first, following = self._of(seen, wanted)
+        statements = self._of(seen, wanted)
+        values = {CALLER: caller.user_id if caller else None}
+        asking = _Asking(tx, clauses, values, statements)
         chosen = {each.source.kind for each in wanted}
-        counts = await asking.count(counting, chosen, after.way if after else None)
-        statement = following if after else first
+        counts = await asking.count(chosen, after.way if after else None)
         marker = Marker(asking.clauses, self.languages)
-        rows = await asking.page(statement, typed, marker.pattern, limit + 1, after)
+        rows = await asking.page(typed, marker.pattern, limit + 1, after)
         more, rows = len(rows) > limit, rows[:limit]
         digest = _digest(typed, wanted)
         last = Cursor(digest, asking.way, rows[-1].score, rows[-1].id) if more else None
@@ -103,42 +101,57 @@ class SearchBox:
             asking.way,
         )
 
-    def _of(
-        self, seen: list[Branch], wanted: list[Branch]
-    ) -> tuple[Statement[Count], Statement[Found], Statement[Found]]:
+    def _of(self, seen: list[Branch], wanted: list[Branch]) -> "_Statements":
         shape = (tuple(each.shape for each in seen), tuple(each.shape for each in wanted))
         if shape not in self._statements:
             if len(self._statements) >= _MOST_SHAPES:
                 self._statements.clear()
-            self._statements[shape] = (
+            self._statements[shape] = _Statements(
                 union.count(seen),
+                union.known(seen),
                 union.page(wanted, after=False),
                 union.page(wanted, after=True),
             )
         return self._statements[shape]
 
 
+class _Statements(NamedTuple):
+    """Those of one shape of what may be seen and what is wanted."""
+
+    counting: Statement[Count]
+    known: Statement[str]
+    first: Statement[Found]
+    following: Statement[Found]
+
+
 class _Asking:
     """One question on its way: asked strictly first, then more and more leniently."""
 
-    def __init__(self, tx: Work, clauses: tuple[Clause, ...], values: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        tx: Work,
+        clauses: tuple[Clause, ...],
+        values: dict[str, Any],
+        statements: _Statements,
+    ) -> None:
         self._tx = tx
         self._values = values
+        self._statements = statements
         self.clauses = clauses
         self.way = _WAYS[0]
 
-    async def count(
-        self, statement: Statement[Count], kinds: set[str], way: str | None
-    ) -> dict[str, int]:
+    async def count(self, kinds: set[str], way: str | None) -> dict[str, int]:
         """How much there is of each kind, asked in the first way that finds something of
         ``kinds``; or in the way of the page before."""
         counts: dict[str, int] = {}
         for self.way in _WAYS:
             if self.way == "similar":
-                self.clauses = await mend(self._tx, self.clauses)
+                self.clauses = await mend(self._tx, self.clauses, self._seen)
             if way is not None and way != self.way:
                 continue
-            rows = await self._tx.many(statement, query=self._tsquery, **self._values)
+            rows = await self._tx.many(
+                self._statements.counting, query=self._tsquery, **self._values
+            )
             counts = {row.kind: row.count for row in rows}
             if way is not None or any(counts[kind] for kind in kinds):
                 return counts
@@ -148,16 +161,21 @@ class _Asking:
     def _tsquery(self) -> str:
         return question.tsquery(self.clauses, every=self.way != "some")
 
+    async def _seen(self, words: list[str]) -> set[str]:
+        if not words:
+            return set()
+        return set(await self._tx.many(self._statements.known, words=words, **self._values))
+
     async def page(
         self,
-        statement: Statement[Found],
         typed: str,
         pattern: str,
         limit: int,
         after: Cursor | None,
     ) -> list[Found]:
-        values = dict(self._values)
+        values, statement = dict(self._values), self._statements.first
         if after is not None:
+            statement = self._statements.following
             values |= {"after_score": after.score, "after_id": after.id}
         return await self._tx.many(
             statement,

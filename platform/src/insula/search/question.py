@@ -103,7 +103,7 @@ _SIMILAR = Statement(
         SELECT place::integer AS place, word
         FROM unnest(CAST(:words AS text[]), CAST(:longest AS integer[]))
             WITH ORDINALITY AS wanted (wish, long, place),
-            search_similar(wish, length(wish) - 2, long, 60) AS word
+            search_similar(wish, length(wish) - 2, long, 200) AS word
         """
     )
     .bindparams(bindparam("words", type_=ARRAY(Text)), bindparam("longest", type_=ARRAY(Integer)))

@@ -13,15 +13,17 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    exists,
     func,
     literal,
     literal_column,
     null,
+    or_,
     select,
     tuple_,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
 from insula.db import Statement
 from insula.search.marking import BEFORE, WINDOW
@@ -62,8 +64,8 @@ class Branch(msgspec.Struct, frozen=True):
     def shape(self) -> tuple[Any, ...]:
         return (self.source.kind, self.restricted)
 
-    def conditions(self) -> list[Any]:
-        query = bindparam("query", type_=TSQUERY)
+    def conditions(self, query: Any = bindparam("query", type_=TSQUERY)) -> list[Any]:  # noqa: B008
+        """What a row must fulfil to be found by a ``query`` and be seen."""
         found = [self.source.vector.op("@@")(query)]
         if self.source.where is not None:
             found.append(self.source.where)
@@ -84,6 +86,16 @@ def count(branches: list[Branch]) -> Statement[Count]:
         for each in branches
     ]
     return Statement(_union(parts), Count)
+
+
+def known(branches: list[Branch]) -> Statement[str]:
+    """Those of some ``words`` that are in a row of one of the kinds."""
+    words = func.unnest(bindparam("words", type_=ARRAY(Text))).column_valued("word")
+    lexeme = cast(func.quote_literal(words), TSQUERY)
+    parts = [
+        exists().select_from(each.source.table).where(*each.conditions(lexeme)) for each in branches
+    ]
+    return Statement(select(words).where(or_(*parts)), str)
 
 
 def page(branches: list[Branch], *, after: bool) -> Statement[Found]:
