@@ -4,7 +4,9 @@ Needs a superuser. A managed server refuses some of it; each refusal is reported
 done. Run again, it changes only what has come undone, and what a newer PostgreSQL has brought.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import NamedTuple
 
 import asyncpg
 import structlog
@@ -56,35 +58,86 @@ _LIMITS = {"temp_file_limit": "2GB", "log_parameter_max_length": "0"}
 statements (a tenant's data, its capability) in the server's log."""
 
 
+class Step(NamedTuple):
+    """What is to be closed, and how."""
+
+    what: str
+    script: Callable[[], Awaitable[str]]
+    """The statements that are still needed; empty where nothing is open."""
+
+
 async def harden(admin: asyncpg.Connection, database: str, logins: list[str]) -> tuple[str, ...]:
-    """Returns what the server refuses, each in a few words."""
-    everyone = ", ".join(logins)
-    set_config = "FUNCTION pg_catalog.set_config(text, text, boolean)"
-    steps = {
-        "closing the database to other logins": f"REVOKE ALL ON DATABASE {database} FROM PUBLIC",
-        "closing the schema public": "REVOKE ALL ON SCHEMA public FROM PUBLIC",
-        "keeping tenants from binding themselves": f"GRANT EXECUTE ON {set_config} TO {everyone};"
-        f"REVOKE EXECUTE ON {set_config} FROM PUBLIC;"
-        "REVOKE UPDATE ON pg_catalog.pg_settings FROM PUBLIC",
-        "keeping tenants from programming": "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC;"
-        f"GRANT USAGE ON LANGUAGE plpgsql TO {_PLATFORM}",
-        "taking dangerous functions away": await _close_functions(admin, _TOOLS, _PLATFORM),
-        "hiding what others do": await _close_functions(
-            admin, _WATCHING, f"{_PLATFORM}, pg_monitor"
+    """Returns what the server refuses, each in a few words. PostgreSQL refuses a REVOKE with an
+    error or, to whoever has the right without owning it, with a warning: so each step is asked
+    again afterwards."""
+    watchers = f"{_PLATFORM}, pg_monitor"
+    steps = [
+        Step("closing the database to other logins", partial(_close_database, admin, database)),
+        Step("closing the schema public", partial(_close_public, admin)),
+        Step("keeping tenants from binding themselves", partial(_close_binding, admin, logins)),
+        Step("keeping tenants from programming", partial(_close_language, admin)),
+        Step(
+            "taking dangerous functions away", partial(_close_functions, admin, _TOOLS, _PLATFORM)
         ),
-        "hiding what others do in views": await _close_views(admin, f"{_PLATFORM}, pg_monitor"),
-        "hiding how much others have": await _close_counts(admin, f"{_PLATFORM}, pg_monitor"),
-        "letting row security use indexes": await _trust_operators(admin),
-        "bounding what a statement may use": _bound(logins),
-        # insula.tenancy.moving: what is copied must fire no trigger a second time.
-        "letting tenants move here": "GRANT SET ON PARAMETER session_replication_role "
-        f"TO {PROVISIONER}",
-    }
-    refused = []
-    for step, sql in steps.items():
-        if sql and not await attempt(admin, step, sql):  # empty: done already
-            refused.append(step)
-    return tuple(refused)
+        Step("hiding what others do", partial(_close_functions, admin, _WATCHING, watchers)),
+        Step("hiding what others do in views", partial(_close_views, admin, watchers)),
+        Step("hiding how much others have", partial(_close_counts, admin, watchers)),
+        Step("letting row security use indexes", partial(_trust_operators, admin)),
+        Step("bounding what a statement may use", partial(_bound, admin, logins)),
+        Step("letting tenants move here", partial(_let_move, admin)),
+    ]
+    return tuple([step.what for step in steps if not await _take(admin, step)])
+
+
+async def _take(admin: asyncpg.Connection, step: Step) -> bool:
+    sql = await step.script()
+    if sql and not await attempt(admin, step.what, sql):
+        return False
+    return not sql or not await step.script()
+
+
+async def _close_database(admin: asyncpg.Connection, database: str) -> str:
+    is_open = await admin.fetchval(
+        "SELECT has_database_privilege('public', current_database(), 'CONNECT, TEMP, CREATE')"
+    )
+    return f"REVOKE ALL ON DATABASE {database} FROM PUBLIC" if is_open else ""
+
+
+async def _close_public(admin: asyncpg.Connection) -> str:
+    is_open = await admin.fetchval(
+        "SELECT has_schema_privilege('public', oid, 'USAGE, CREATE') FROM pg_namespace "
+        "WHERE nspname = 'public'"
+    )
+    return "REVOKE ALL ON SCHEMA public FROM PUBLIC" if is_open else ""
+
+
+async def _close_binding(admin: asyncpg.Connection, logins: list[str]) -> str:
+    """Bind may whoever connects, and no tenant's role."""
+    name = "pg_catalog.set_config(text, text, boolean)"
+    is_open = await admin.fetchval(
+        "SELECT has_function_privilege('public', $1, 'EXECUTE') "
+        "OR has_table_privilege('public', 'pg_catalog.pg_settings', 'UPDATE') "
+        "OR NOT bool_and(has_function_privilege(login, $1, 'EXECUTE')) "
+        "FROM unnest($2::text[]) AS login",
+        name,
+        logins,
+    )
+    if not is_open:
+        return ""
+    return (
+        f"GRANT EXECUTE ON FUNCTION {name} TO {', '.join(logins)};"
+        f"REVOKE EXECUTE ON FUNCTION {name} FROM PUBLIC;"
+        "REVOKE UPDATE ON pg_catalog.pg_settings FROM PUBLIC"
+    )
+
+
+async def _close_language(admin: asyncpg.Connection) -> str:
+    if not await admin.fetchval("SELECT has_language_privilege('public', 'plpgsql', 'USAGE')"):
+        return ""
+    return (
+        f"GRANT USAGE ON LANGUAGE plpgsql TO {_PLATFORM};"
+        "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC"
+    )
 
 
 async def attempt(admin: asyncpg.Connection, step: str, sql: str) -> bool:
@@ -153,10 +206,24 @@ async def _trust_operators(admin: asyncpg.Connection) -> str:
     return "".join(f"ALTER FUNCTION {row[0]} LEAKPROOF;" for row in rows)
 
 
-def _bound(logins: list[str]) -> str:
+async def _bound(admin: asyncpg.Connection, logins: list[str]) -> str:
+    rows = await admin.fetch(
+        "SELECT rolname, coalesce(setconfig, '{}') AS already FROM pg_roles r "
+        "LEFT JOIN pg_db_role_setting s ON s.setrole = r.oid AND s.setdatabase = 0 "
+        "WHERE rolname = ANY ($1)",
+        [login for login in logins if login != PROVISIONER],
+    )
     return "".join(
         f"ALTER ROLE {login} SET {name} = '{value}';"
-        for login in logins
-        if login != PROVISIONER
+        for login, already in rows
         for name, value in _LIMITS.items()
+        if f"{name}={value}" not in already
     )
+
+
+async def _let_move(admin: asyncpg.Connection) -> str:
+    """For insula.tenancy.moving: what is copied must fire no trigger a second time."""
+    may = await admin.fetchval(
+        "SELECT has_parameter_privilege($1, 'session_replication_role', 'SET')", PROVISIONER
+    )
+    return "" if may else f"GRANT SET ON PARAMETER session_replication_role TO {PROVISIONER}"
