@@ -30,7 +30,7 @@ _ROW = 16_000
 _FILL = """
 INSERT INTO {schema}.notes_revisions (note_id, revision, author_id, title, body, front_matter)
 SELECT n.id, 1 + s, n.author_id, 'Bulk',
-    (SELECT string_agg(md5(random()::text || s), '') FROM generate_series(1, {words})), ''
+    (SELECT string_agg(md5(random()::text || w), '') FROM generate_series(1, {words}) w), ''
 FROM {schema}.notes n, generate_series(1, $1) s
 """
 _HEAD = """## Moving a tenant to another server
