@@ -58,7 +58,7 @@ def test_restored_database_is_equal(
     target = new_database()
     done = call("restore", place, "--json", target=target).json
     assert target.dump() == rich_database.dump()
-    assert done["tables"] == 13
+    assert done["tables"] == 14
     assert target.run("SELECT last_analyze IS NOT NULL FROM pg_stat_user_tables WHERE relname ="
                       " 'customers'") == "t\n"  # fmt: skip
     assert "the target is not empty" in call("restore", place, target=target, code=1).errors
@@ -167,6 +167,9 @@ def test_one_table_comes_with_its_partitions_types_and_sequences(
     assert target.run("SELECT count(*) FROM shop.orders_rest_all") == (
         rich_database.run("SELECT count(*) FROM shop.orders_rest_all")
     )
+    call("restore", place, "--table", "shop.tickets", target=target)
+    next_ticket = "INSERT INTO shop.tickets DEFAULT VALUES RETURNING number"
+    assert target.run(next_ticket) == "62\n"
     call("restore", place, "--table", "shop.customers", target=target)
     rows = "SELECT md5(string_agg(c::text, '|' ORDER BY id)) FROM shop.customers AS c"
     assert target.run(rows) == rich_database.run(rows)
@@ -221,7 +224,7 @@ def test_drill_compares_every_row_and_leaves_nothing(
     assert done["good"]
     assert done["backup"] == "later"
     assert done["faults"] == []
-    assert (done["tables"], done["sequences"], done["large_objects"]) == (13, 6, 3)
+    assert (done["tables"], done["sequences"], done["large_objects"]) == (14, 6, 3)
     assert done["rows"] > 400
     assert done["rpo_seconds"] > 0
     assert done["interval_seconds"] > 0

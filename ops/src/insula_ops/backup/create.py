@@ -21,7 +21,7 @@ from insula_ops.backup.blocks import SUFFIXES, Compressor
 from insula_ops.backup.catalogue import Table
 from insula_ops.backup.definitions import Definitions
 from insula_ops.backup.dump import Dumper, Report
-from insula_ops.backup.errors import BackupFailed, first_of
+from insula_ops.backup.errors import BackupFailed, first_of, server_says
 from insula_ops.backup.manifest import Contents, File, Manifest, Snapshot, TableData
 from insula_ops.backup.place import Place, Writing
 
@@ -120,7 +120,7 @@ async def _snapshot(address: Address) -> AsyncIterator[tuple[Any, Snapshot, str,
         exported, now, lsn, database, server = await connection.fetchrow(_SNAPSHOT)
         yield connection, Snapshot(now, lsn, exported), database, server
     except asyncpg.PostgresError as error:
-        raise BackupFailed(f"{address.shown}: {address.redact(error.message)}") from None
+        raise BackupFailed(f"{address.shown}: {address.redact(server_says(error))}") from None
     finally:
         connection.terminate()
 

@@ -17,7 +17,7 @@ from insula_ops.backup import place as places
 from insula_ops.backup.address import Address
 from insula_ops.backup.catalogue import quoted
 from insula_ops.backup.dump import Report
-from insula_ops.backup.errors import BackupFailed, first_of
+from insula_ops.backup.errors import BackupFailed, first_of, server_says
 from insula_ops.backup.load import qualified
 from insula_ops.backup.manifest import LargeObject, TableData
 from insula_ops.backup.place import Place
@@ -154,7 +154,7 @@ async def _read(connection: Any, table: TableData) -> tuple[int, int]:
         query = f"SELECT {columns} FROM ONLY {qualified(table)}"
         await connection.copy_from_query(query, output=take)
     except asyncpg.PostgresError as error:
-        raise BackupFailed(f"{qualified(table)}: {error.message}") from None
+        raise BackupFailed(f"{qualified(table)}: {server_says(error)}") from None
     await add()
     return rows, total
 

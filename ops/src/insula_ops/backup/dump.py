@@ -14,7 +14,7 @@ import asyncpg
 from insula_ops.backup.address import Address
 from insula_ops.backup.blocks import BLOCK, TERMINATOR, Block, Compressor
 from insula_ops.backup.catalogue import Table, quoted
-from insula_ops.backup.errors import BackupFailed
+from insula_ops.backup.errors import BackupFailed, server_says
 from insula_ops.backup.manifest import TableData
 from insula_ops.backup.place import Writing
 
@@ -139,7 +139,7 @@ class Dumper:
                 f"{file.table.qualified} is locked by somebody who wants to change it: try again"
             ) from None
         except asyncpg.PostgresError as error:
-            raise BackupFailed(f"{file.table.qualified}: {error.message}") from None
+            raise BackupFailed(f"{file.table.qualified}: {server_says(error)}") from None
         finally:
             if waiting:
                 await asyncio.wait(waiting)

@@ -18,7 +18,8 @@ def add(
     owners = {
         (entry.class_oid, entry.oid): entry.id for entry in archive.entries if entry.section < DATA
     }
-    data = [_table_data(archive.next_id() + n, each, owners) for n, each in enumerate(tables)]
+    first = archive.next_id()
+    data = [_table_data(first + n, each, owners) for n, each in enumerate(tables)]
     place = next(
         (n for n, entry in enumerate(archive.entries) if entry.section >= DATA),
         len(archive.entries),

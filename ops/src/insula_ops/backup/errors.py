@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import asyncpg
+
 
 class BackupFailed(Exception):
     """The message says what happened and what to do next; it never holds a secret."""
@@ -20,3 +22,8 @@ def first_of(group: BaseExceptionGroup[Any]) -> BaseException:
         if not isinstance(error, asyncio.CancelledError):
             return error  # type: ignore[no-any-return]
     return group.exceptions[0]
+
+
+def server_says(error: asyncpg.PostgresError) -> str:
+    """A server's message without its details, which quote rows."""
+    return error.message or str(error)

@@ -7,7 +7,7 @@ import msgspec
 
 from insula_ops.backup import programs
 from insula_ops.backup.address import Address
-from insula_ops.backup.errors import BackupFailed
+from insula_ops.backup.errors import BackupFailed, server_says
 
 _TABLES = """
     SELECT n.nspname::text, c.relname::text,
@@ -87,7 +87,7 @@ async def inspect(address: Address, schemas: Sequence[str] | None) -> Inspected:
         server = await connection.fetchrow(_SERVER)
         tables = [TableSeen(*row) for row in await connection.fetch(_TABLES, schemas)]
     except asyncpg.PostgresError as error:
-        raise BackupFailed(f"{address.shown}: {error.message}") from None
+        raise BackupFailed(f"{address.shown}: {server_says(error)}") from None
     finally:
         connection.terminate()
     version, database, login, size, objects, extensions = server

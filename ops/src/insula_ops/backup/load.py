@@ -10,7 +10,7 @@ import asyncpg
 from insula_ops.backup.address import Address
 from insula_ops.backup.catalogue import quoted
 from insula_ops.backup.dump import Report
-from insula_ops.backup.errors import BackupFailed, Damaged, first_of
+from insula_ops.backup.errors import BackupFailed, Damaged, first_of, server_says
 from insula_ops.backup.manifest import LargeObject, TableData
 from insula_ops.backup.reading import Backup
 
@@ -87,7 +87,7 @@ class Loader:
             )
             await connection.execute("COMMIT")
         except asyncpg.PostgresError as error:
-            raise BackupFailed(f"{qualified(table)}: {error.message}") from None
+            raise BackupFailed(f"{qualified(table)}: {server_says(error)}") from None
         if status != f"COPY {table.rows}":
             raise Damaged(f"{qualified(table)}: {status} instead of {table.rows}")
 

@@ -15,7 +15,7 @@ from insula_ops.backup.address import Address
 from insula_ops.backup.archive import Entry
 from insula_ops.backup.catalogue import quoted
 from insula_ops.backup.dump import Report
-from insula_ops.backup.errors import BackupFailed
+from insula_ops.backup.errors import BackupFailed, server_says
 from insula_ops.backup.load import Loader
 from insula_ops.backup.manifest import TableData
 from insula_ops.backup.reading import Backup
@@ -92,7 +92,7 @@ async def restore(backup: Backup, target: Address, options: Options, report: Rep
             chosen = await _without_existing(connection, chosen)
         await _grant_nothing_by_default(connection, chosen)
     except asyncpg.PostgresError as error:
-        raise BackupFailed(f"{target.shown}: {error.message}") from None
+        raise BackupFailed(f"{target.shown}: {server_says(error)}") from None
     finally:
         connection.terminate()
     wanted = set(selection.files(chosen.archive))
@@ -179,7 +179,7 @@ async def _make_roles(connection: Any, script: str) -> None:
     try:
         await connection.execute(script)
     except asyncpg.PostgresError as error:
-        raise BackupFailed(f"the roles could not be made: {error.message}") from None
+        raise BackupFailed(f"the roles could not be made: {server_says(error)}") from None
 
 
 async def _check_free(
@@ -214,12 +214,12 @@ async def _without_existing(connection: Any, chosen: Selection) -> Selection:
         query = _EXISTS.get(entry.desc, _TYPE_EXISTS)
         if await connection.fetchval(query, _named(entry)):
             ids.add(entry.id)
-    remarks = {
+    values = {
         entry.id
         for entry in chosen.archive.entries
-        if entry.desc in ("ACL", "COMMENT", "SEQUENCE SET") and set(entry.needs) & ids
+        if entry.desc == "SEQUENCE SET" and set(entry.needs) & ids
     }
-    return chosen.without(ids | (remarks if chosen.left_out or ids else set()))
+    return chosen.without(ids | values)
 
 
 async def _grant_nothing_by_default(connection: Any, chosen: Selection) -> None:

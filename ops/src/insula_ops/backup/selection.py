@@ -92,6 +92,7 @@ def table(archive: Archive, schema: str, name: str) -> Selection:
             chosen.add(entry.id)
     before = _needed(archive, chosen)
     chosen |= {entry.id for entry in before}
+    chosen |= {e.id for e in archive.entries if e.desc == "SEQUENCE SET" and chosen & {*e.needs}}
     left_out: list[str] = []
     for entry in archive.entries:
         if entry.desc in _WHOLE and chosen & {*entry.needs}:

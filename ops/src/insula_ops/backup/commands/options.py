@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from insula_ops.backup import address
-from insula_ops.backup.errors import BackupFailed
+from insula_ops.backup.errors import BackupFailed, server_says
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -32,7 +32,7 @@ def command(function: Command) -> Command:
         except BackupFailed as error:
             raise click.ClickException(str(error)) from None
         except asyncpg.PostgresError as error:
-            raise click.ClickException(f"the server says: {error.message}") from None
+            raise click.ClickException(f"the server says: {server_says(error)}") from None
         except (OSError, asyncpg.InterfaceError) as error:
             raise click.ClickException(f"{type(error).__name__}: {error}") from None
 
