@@ -171,6 +171,7 @@ def test_a_short_run_measures_requests_and_provisioning(tmp_path: Path) -> None:
     output = tmp_path / "RESULTS.md"
     parts = ["--only", "requests", "--only", "provisioning"]
     scale = ["--seconds", "0.2", "--rounds", "2", "--tenants", "2"]
+    scale += ["--provisioning-sizes", "2,4"]
     command = [sys.executable, str(RUN), *parts, *scale, "--output", str(output)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert run.returncode == 0, run.stderr

@@ -19,6 +19,7 @@ from insula_bench import (
     machine,
     moving,
     provisioning,
+    provisioning_report,
     report,
     request_path,
     results,
@@ -71,6 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=2.0, help="of a turn (default 2)")
     parser.add_argument("--rounds", type=int, default=15, help="of turns (default 15)")
     parser.add_argument("--tenants", type=int, default=60, help="to provision (default 60)")
+    parser.add_argument(
+        "--provisioning-sizes",
+        type=_sizes,
+        default=[10, 100, 1000],
+        help="tenants beside which it is measured (default 10,100,1000)",
+    )
     parser.add_argument("--live-rounds", type=int, default=3, help="of fan-out (default 3)")
     parser.add_argument("--watchers", type=int, default=1000, help="of fan-out (default 1000)")
     parser.add_argument("--events", type=int, default=2000, help="of webhooks (default 2000)")
@@ -142,10 +149,14 @@ def _section(part: str, folder: Path, options: argparse.Namespace) -> str:
                 rounds=options.backup_rounds, tell=_tell,
             )
         )  # fmt: skip
+    if part == "provisioning":
+        buckets = scale.buckets(max(options.provisioning_sizes))
+        with installed(home, buckets=buckets) as installation:
+            built = provisioning.measure(
+                installation, tenants=options.tenants, sizes=options.provisioning_sizes
+            )
+        return provisioning_report.section(built, buckets=buckets)
     with installed(home) as installation:
-        if part == "provisioning":
-            times = provisioning.measure(installation, tenants=options.tenants)
-            return report.provisioning(times)
         if part == "move":
             return moving.section(
                 moving.measure(installation, megabytes=options.megabytes or (10, 100))

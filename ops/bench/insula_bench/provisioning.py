@@ -2,33 +2,34 @@
 
 import asyncio
 import time
-from unittest.mock import patch
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from insula.db import Database
-from insula.db.capabilities import Capabilities
-from insula.db.pool import Pool
-from insula.identity import passwords
-from insula.tenancy.cells import CATALOGUE_PRELUDE
-from insula.tenancy.roles import PROVISIONER, login_url
-from insula.tenancy.schemas import Owner, SignUp
-from insula.tenancy.signup import found
 from insula_tenants.notes.module import MODULE
 
+from insula_bench import provisioning_at
 from insula_bench.api import Api
 from insula_bench.installation import Installation
+from insula_bench.provisioning_at import Size
 from insula_bench.server import Server
 from insula_bench.timing import Times
 
 
-def measure(installation: Installation, *, tenants: int) -> list[Times]:
-    """Sign up, and switch notes on, one after the other; then the database's part alone."""
+class Provisioning(NamedTuple):
+    over_http: list[Times]
+    sizes: list[Size]
+
+
+def measure(installation: Installation, *, tenants: int, sizes: Sequence[int]) -> Provisioning:
+    """Sign up, and switch notes on, one after the other; then the database's part alone, with so
+    many tenants there already."""
     sign_ups, modules = _over_http(installation, tenants)
-    database = asyncio.run(_in_database(installation, tenants))
-    return [
+    times = [
         Times("`POST /api/v1/tenants`: tenant, owner, session", sign_ups),
-        Times("of this the database: schema, role, core tables, owner; no password hash", database),
         Times(f"`PUT /api/v1/modules/notes`: {len(MODULE.tables)} tables and indexes", modules),
     ]
+    database = asyncio.run(provisioning_at.measure(installation, tenants=tenants, sizes=sizes))
+    return Provisioning(times, database)
 
 
 def _over_http(installation: Installation, tenants: int) -> tuple[list[float], list[float]]:
@@ -47,25 +48,3 @@ def _over_http(installation: Installation, tenants: int) -> tuple[list[float], l
             modules.append(time.perf_counter() - signed_up)
         api.close()
     return sign_ups, modules
-
-
-async def _in_database(installation: Installation, tenants: int) -> list[float]:
-    settings, times = installation.settings, []
-    database = Database(
-        [Pool(login_url(settings, PROVISIONER), size=1)], Capabilities(settings.secret_key)
-    )
-    hashed = await passwords.hash_password("a long enough pass phrase")
-
-    async def known(_: str) -> str:
-        return hashed
-
-    with patch.object(passwords, "hash_password", known):
-        for number in range(-1, tenants):  # the first one opens the connection
-            owner = Owner(email="o@example.com", name="O", password="a long enough pass phrase")
-            form = SignUp(slug=f"in-database-{number + 1}", name="Tenant", owner=owner)
-            started = time.perf_counter()
-            async with database.transaction(0, CATALOGUE_PRELUDE) as work:
-                await found(work, form, buckets=settings.buckets)
-            times.append(time.perf_counter() - started)
-    await database.close()
-    return times[1:]

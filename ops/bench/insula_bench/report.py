@@ -60,12 +60,6 @@ _TRANSFERS = {
     "upload large": "upload, 64 MiB",
     "download large": "download, 64 MiB",
 }
-_PROVISIONING = """## Provisioning
-
-One after the other, on durable PostgreSQL settings.
-
-Again: `python ops/bench/run.py --only provisioning`
-"""
 _START = """## Start
 
 `insula up`, which is `make run` after its installation step, from the command to the first 200 of
@@ -129,12 +123,8 @@ def _rate(turns: Sequence[Transfer]) -> float:
     return median(turn.rate for turn in turns)
 
 
-def provisioning(times: Sequence[Times]) -> str:
-    return _PROVISIONING + "\n" + _times(times)
-
-
-def start(times: Sequence[Times]) -> str:
-    return _START + "\n" + _times(times)
+def start(starts: Sequence[Times]) -> str:
+    return _START + "\n" + times(starts)
 
 
 def _cells(insula: list[Turn], those: list[Turn]) -> list[str]:
@@ -174,7 +164,7 @@ def _targets(turns: Turns) -> str:
     return "\n".join([*lines, ""])
 
 
-def _times(times: Sequence[Times]) -> str:
+def times(times: Sequence[Times]) -> str:
     rows = [
         [each.title, f"{each.median * 1e3:,.1f}", f"{each.p95 * 1e3:,.1f}", str(len(each.seconds))]
         for each in times

@@ -19,3 +19,9 @@ class Times(NamedTuple):
         """The nearest rank: with fewer than 20 times, the longest."""
         ordered = sorted(self.seconds)
         return ordered[-(-len(ordered) * 95 // 100) - 1]
+
+    @property
+    def p99(self) -> float:
+        """The nearest rank: with fewer than 100 times, the longest."""
+        ordered = sorted(self.seconds)
+        return ordered[-(-len(ordered) * 99 // 100) - 1]
