@@ -105,6 +105,23 @@ def test_a_manifest_of_a_later_release_is_not_guessed_at(
     assert "this release knows 1" in call("verify", tmp_path, "b", code=1).text
 
 
+@pytest.mark.parametrize("name", ["b", "../elsewhere"])
+def test_a_backup_that_calls_itself_something_else_is_left_alone(
+    call: Call, make: Make, tmp_path: Path, name: str
+) -> None:
+    make("b")
+    path = make("copy", hours=24 * 400) / "manifest.json"
+    path.write_text(path.read_text().replace('"name": "copy"', f'"name": "{name}"'))
+    outside = tmp_path.parent / "elsewhere"
+    outside.mkdir(exist_ok=True)
+    assert "rename it back" in call("verify", tmp_path, "copy", code=1).text
+    options = ("--daily", "0", "--weekly", "0", "--monthly", "0", "--yearly", "0")
+    pruned = call("prune", tmp_path, *options, "--json").json
+    assert (pruned["removed"], pruned["unreadable"]) == ([], ["copy"])
+    assert outside.exists()
+    assert {each.name for each in tmp_path.iterdir()} == {"b", "copy"}
+
+
 def test_prune_keeps_the_newest_of_each_day_week_month_and_year(
     call: Call, make: Make, tmp_path: Path
 ) -> None:

@@ -106,6 +106,8 @@ def read_manifest(text: bytes) -> Manifest:
         raise Damaged(f"{MANIFEST} cannot be read: {error}") from None
     if manifest.format > FORMAT:
         raise Damaged(f"the backup has format {manifest.format}, this release knows {FORMAT}")
+    if any("/" in file.name for file in manifest.files):
+        raise Damaged(f"{MANIFEST} names files outside of the backup")
     return manifest
 
 

@@ -96,9 +96,13 @@ class Writing:
 def read_manifest(place: Place, name: str) -> Manifest:
     """
     Raises:
-        Damaged: there is none that can be read.
+        Damaged: there is none that can be read, or it is another's. What it calls itself is where
+            its files are looked for, and what is removed.
     """
-    return manifest.read_manifest(b"".join(place.read(name, manifest.MANIFEST)))
+    made = manifest.read_manifest(b"".join(place.read(name, manifest.MANIFEST)))
+    if made.name != name:
+        raise Damaged(f"{name} holds a backup that calls itself {made.name}: rename it back")
+    return made
 
 
 def all_manifests(place: Place) -> tuple[list[Manifest], list[str]]:

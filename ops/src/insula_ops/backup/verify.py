@@ -36,7 +36,7 @@ def verify(
         found = place.sizes(name)
     except Damaged as error:
         return Verdict(name, 0, 0, [str(error)], quick)
-    faults = [*_manifest_faults(place, name, made.name, made.files)]
+    faults = [*_manifest_faults(place, name, made.files)]
     faults += [f"{file.name} is missing" for file in made.files if file.name not in found]
     present = [file for file in made.files if file.name in found]
     expected = {file.name for file in made.files} | {manifest.MANIFEST, manifest.SUMS}
@@ -66,10 +66,8 @@ def _read(place: Place, name: str, file: File) -> str | None:
     return None
 
 
-def _manifest_faults(place: Place, name: str, said: str, files: list[File]) -> Iterator[str]:
+def _manifest_faults(place: Place, name: str, files: list[File]) -> Iterator[str]:
     """The manifest is not in a list of checksums; so it is held against the other list."""
-    if said != name:
-        yield f"{name} holds a backup that calls itself {said}"
     try:
         listed = manifest.read_sums(b"".join(place.read(name, manifest.SUMS)))
     except Damaged as error:
