@@ -6,6 +6,7 @@ from insula.tenancy.moving.anatomy import CHANGES, Table
 from insula.tenancy.roles import OWNER
 
 _PREFIX = "insula_note_"
+_ATTEMPTS = 10
 
 
 def _key_of(row: str, table: Table) -> str:
@@ -56,9 +57,19 @@ async def begin(source: asyncpg.Connection, schema: str, tables: list[Table]) ->
         )
     for number, table in enumerate(tables):
         if table.key:
+            await _note(source, _noting(schema, number, table))
+
+
+async def _note(source: asyncpg.Connection, noting: str) -> None:
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
             async with source.transaction():
-                await source.execute(f"SET LOCAL ROLE {OWNER}; SET LOCAL lock_timeout = '3s'")
-                await source.execute(_noting(schema, number, table))
+                await source.execute(f"SET LOCAL ROLE {OWNER}; SET LOCAL lock_timeout = '2s'")
+                await source.execute(noting)
+                return
+        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
+            if attempt == _ATTEMPTS:
+                raise
 
 
 async def end(source: asyncpg.Connection, schema: str) -> None:
