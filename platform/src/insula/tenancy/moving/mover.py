@@ -57,30 +57,31 @@ class Mover:
         self._announce = announce
         self._progress = progress
 
-    async def run(self, move: Move) -> Move:
+    async def run(self, begun: Move) -> Move:
         """
         Raises:
             MoveTaken: another process is at it.
             CellRefused, Busy, Differs: it cannot be done now; the tenant stays where it is, and
                 serves.
         """
-        async with self._held(move), self._connected(move) as ends:
-            move = await self._reread(move)
-            if move.phase == "copying":
-                await self._copy(move, ends)
-            if move.phase in ("copying", "paused"):
-                await self._switch(move, ends)
-            await self._finish(move, ends)
+        async with self._held(begun) as move:
+            if move.phase == "done":  # by somebody else, meanwhile
+                return move
+            async with self._connected(move) as ends:
+                if move.phase == "copying":
+                    await self._copy(move, ends)
+                if move.phase in ("copying", "paused"):
+                    await self._switch(move, ends)
+                await self._finish(move, ends)
             return await self._reread(move)
 
-    async def cancel(self, move: Move) -> None:
+    async def cancel(self, begun: Move) -> None:
         """Have the tenant stay where it is, as long as it has not been switched.
 
         Raises:
             MoveTaken, CellRefused: see there; or it is too late.
         """
-        async with self._held(move), self._connected(move) as ends:
-            move = await self._reread(move)
+        async with self._held(begun) as move, self._connected(move) as ends:
             if move.phase not in ("copying", "paused"):
                 raise CellRefused(f"{move.slug} has moved already.")
             if move.phase == "paused":
@@ -93,12 +94,13 @@ class Mover:
     # What it stands on
 
     @asynccontextmanager
-    async def _held(self, move: Move) -> AsyncIterator[None]:
-        """The lock of a move; PostgreSQL gives it back when this process dies."""
+    async def _held(self, move: Move) -> AsyncIterator[Move]:
+        """The move as it is now, and its lock: nobody else changes it. PostgreSQL gives the lock
+        back when this process dies."""
         async with carrying.connected(await self._cells.provisioner_url(HOME)) as home:
             if not await home.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK + move.number):
                 raise MoveTaken(f"Another process is moving {move.slug}.")
-            yield
+            yield await self._reread(move)
 
     @asynccontextmanager
     async def _connected(self, move: Move) -> AsyncIterator[_Ends]:
@@ -236,6 +238,8 @@ class Mover:
 
     async def _finish(self, move: Move, ends: _Ends) -> None:
         """Drop what is left at the source, once nobody can be writing there any more."""
+        if (await self._tenant(move)).bucket != move.target:
+            raise CellRefused(f"{move.slug} is not where it has been moved to: nothing is dropped.")
         await spooled.outlast(ends.source)
         await spooled.carry_late(ends.source, ends.target, ends.schema)
         await fencing.drop(ends.source, ends.schema)
