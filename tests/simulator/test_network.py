@@ -26,7 +26,10 @@ def test_every_request_has_one_fate_and_what_is_asked_arrives() -> None:
 
 def test_the_result_is_the_same_for_any_number_of_threads_and_each_time() -> None:
     flash = [{"start": 900.0, "duration": 600.0, "multiplier": 3.0, "objects": 5}]
-    changes = {"requests": 300_000, "traffic": {"objects": 5000, "drift": 2.0, "flash": flash}}
+    changes: dict[str, Any] = {
+        "requests": 300_000,
+        "traffic": {"objects": 5000, "drift": 2.0, "flash": flash},
+    }
     one, two = outcome(1, **changes), outcome(2, **changes)
     assert one == two
     assert outcome(1, seed=2, **changes) != one
@@ -57,7 +60,7 @@ def scenario_edges(*names: str) -> list[dict[str, Any]]:
 
 
 def test_collapsing_spares_the_origin_a_crowd() -> None:
-    changes = {
+    changes: dict[str, Any] = {
         "requests": 200_000,
         "duration": 60.0,
         "shields": [],

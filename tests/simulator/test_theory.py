@@ -1,6 +1,7 @@
 """The parts of the network against what theory says of them."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from simulator.networks import PLACES
 REQUESTS = 1_000_000
 
 
-def pool_rules(servers: int, **changes: float) -> PoolRules:
+def pool_rules(servers: int, **changes: Any) -> PoolRules:
     return PoolRules(
         seed=7, service=1.0, spread=1.0, timeout=1e9, retry_budget=0.0, least=servers,
         most=servers, target=0.6, interval=60.0, boot=120.0, slow=np.zeros((0, 3)),

@@ -9,6 +9,8 @@ from pathlib import Path
 from insula_bench import (
     backup_report,
     backups,
+    cdn,
+    cdn_report,
     cores,
     file_transfer,
     fleet,
@@ -43,6 +45,7 @@ _PARTS = (
     "isolation",
     "move",
     "backup",
+    "cdn",
 )
 
 
@@ -107,6 +110,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--backup-schemas", type=int, default=1000, help="to back up (default 1000)"
     )
+    parser.add_argument(
+        "--cdn-requests", type=int, default=10_000_000, help="to simulate (default 10,000,000)"
+    )
+    parser.add_argument("--cdn-rounds", type=int, default=3, help="of simulators (default 3)")
     parser.add_argument("--output", type=Path, help="default: RESULTS.md, if nothing is left out")
     return parser
 
@@ -121,6 +128,10 @@ def _section(part: str, folder: Path, options: argparse.Namespace) -> str:
     home.mkdir(mode=0o711)
     if part == "start":
         return report.start(startup.measure(home, starts=options.starts))
+    if part == "cdn":
+        return cdn_report.section(
+            cdn.measure(home, requests=options.cdn_requests, rounds=options.cdn_rounds)
+        )
     if part == "scale":
         found = scale.measure(
             home,

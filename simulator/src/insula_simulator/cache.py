@@ -3,8 +3,11 @@
 import numpy as np
 
 from insula_simulator.engine.state import Ints, with_room
+from insula_simulator.engine.table import bring_near
 from insula_simulator.policies import POLICIES
 
+NEAR = 4096
+"""Requests whose places in memory are brought near together: what a core's own cache holds."""
 NEVER = np.iinfo(np.int64).max
 """When an object is asked for next that is not asked for again."""
 
@@ -33,7 +36,10 @@ class Cache:
             following = keys
         # Two rows a request: LFU's buckets live among the objects.
         self.state = with_room(self.state, 2 * len(keys))
-        self.policy.kernel(self.state, keys, sizes, following, slots)
+        for start in range(0, len(keys), NEAR):
+            part = slice(start, start + NEAR)
+            bring_near(self.state, keys[part])
+            self.policy.kernel(self.state, keys[part], sizes[part], following[part], slots[part])
         return slots
 
     @property

@@ -26,7 +26,7 @@ from insula_simulator.upstream import Origin, Shields
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-CHUNK = 1 << 18
+CHUNK = 1 << 16
 """Requests of a chunk. Part of the model: how long a fetch takes is learnt from chunk to chunk."""
 
 

@@ -41,6 +41,21 @@ def find(state: State, key: int) -> int:
 
 
 @compiled
+def bring_near(state: State, keys: Ints) -> int:
+    """Read what looking up these ids will read. In a loop that does nothing else the processor
+    waits for many cache misses at a time; the policies' own loops would wait for each."""
+    table, nodes = state.table, state.nodes
+    mask = table.size - 1
+    seen = 0
+    for i in range(keys.size):
+        seen ^= table[hash31(keys[i]) & mask]
+    for i in range(keys.size):
+        slot = (table[hash31(keys[i]) & mask] & _SLOT) - 1
+        seen ^= nodes[max(slot, 0), KEY]
+    return seen
+
+
+@compiled
 def take_slot(state: State) -> int:
     """A row that nothing uses. The caller made room beforehand (``with_room``)."""
     regs = state.regs

@@ -73,20 +73,34 @@ def synthesize(
     plan: Plan, start: int, keys: Ints, sizes: Ints, times: Floats, regions: Ints
 ) -> None:
     """Fill in the requests from number ``start``: keys, bytes, seconds, regions."""
+    # A loop for each: short loops let the processor wait for several cache misses at a time.
     _draw_times(plan, start, times)
-    objects = plan.sizes.size
-    time_bin = 0
+    _draw_regions(plan, start, times, regions)
+    _draw_keys(plan, start, times, keys)
+    _look_up_sizes(plan.sizes, keys, sizes)
+
+
+@compiled
+def _look_up_sizes(known: Ints, keys: Ints, sizes: Ints) -> None:
+    """A size follows from the key: the catalogue's in order, others by chance."""
+    objects = known.size
     for i in range(keys.size):
+        key = keys[i]
+        place = key if key < objects else np.int64(mixed(key, 0, 0) % np.uint64(objects))
+        sizes[i] = known[place]
+
+
+@compiled
+def _draw_regions(plan: Plan, start: int, times: Floats, regions: Ints) -> None:
+    time_bin, last = 0, plan.regions.shape[1] - 1
+    for i in range(times.size):
         while time_bin < plan.regions.shape[0] - 1 and times[i] >= plan.bin_edges[time_bin + 1]:
             time_bin += 1
-        at = start + i
-        where = uniform(plan.seed, REGION, at)
+        where = uniform(plan.seed, REGION, start + i)
         region = 0
-        while region < plan.regions.shape[1] - 1 and where >= plan.regions[time_bin, region]:
+        while region < last and where >= plan.regions[time_bin, region]:
             region += 1
         regions[i] = region
-        keys[i] = _draw_key(plan, at, times[i])
-        sizes[i] = plan.sizes[int(mixed(keys[i], 0, 0) % np.uint64(objects))]
 
 
 @compiled
@@ -109,23 +123,33 @@ def _draw_times(plan: Plan, start: int, times: Floats) -> None:
 
 
 @compiled
-def _draw_key(plan: Plan, at: int, time: float) -> int:
-    kind = uniform(plan.seed, KIND, at)
-    for flash in range(plan.flash_share.size):
-        inside = plan.flash_start[flash] <= time < plan.flash_end[flash]
-        if inside:
-            if kind < plan.flash_share[flash]:
-                which = int(kind / plan.flash_share[flash] * plan.flash_objects[flash])
-                return FLASH_KEYS + flash * (1 << 32) + which
-            kind = (kind - plan.flash_share[flash]) / (1.0 - plan.flash_share[flash])
-    if kind < plan.wonders:
-        return WONDER_KEYS + at
-    objects = plan.threshold.size
-    drawn = uniform(plan.seed, RANK, at) * objects
-    rank = min(int(drawn), objects - 1)
-    if drawn - rank >= plan.threshold[rank]:
-        rank = plan.alias[rank]
-    generation = 0
-    if plan.drift > 0:
-        generation = int(time / 3600.0 * plan.drift + uniform(rank, 0, 1))
-    return rank + objects * generation
+def _draw_keys(plan: Plan, start: int, times: Floats, keys: Ints) -> None:
+    """One function with the plan's arrays at hand: handing them on for each request would count
+    references each time."""
+    seed, drift, wonders = plan.seed, plan.drift, plan.wonders
+    threshold, alias = plan.threshold, plan.alias
+    flash_start, flash_end = plan.flash_start, plan.flash_end
+    flash_share, flash_objects = plan.flash_share, plan.flash_objects
+    objects = threshold.size
+    for i in range(keys.size):
+        at = start + i
+        kind, key = 1.0, -1
+        if wonders > 0 or flash_share.size > 0:
+            kind = uniform(seed, KIND, at)
+        for flash in range(flash_share.size):
+            share = flash_share[flash]
+            if key < 0 and flash_start[flash] <= times[i] < flash_end[flash]:
+                if kind < share:
+                    key = FLASH_KEYS + flash * (1 << 32) + int(kind / share * flash_objects[flash])
+                else:
+                    kind = (kind - share) / (1.0 - share)
+        if key < 0 and kind < wonders:
+            key = WONDER_KEYS + at
+        if key < 0:
+            drawn = uniform(seed, RANK, at) * objects
+            key = min(int(drawn), objects - 1)
+            if drawn - key >= threshold[key]:
+                key = alias[key]
+            if drift > 0:
+                key += objects * int(times[i] / 3600.0 * drift + uniform(key, 0, 1))
+        keys[i] = key
