@@ -11,9 +11,9 @@ import httpx
 import pytest
 from fixtures.installation import Installation, SignUp, TestTenant
 
-# To and fro: what a statement yields has another type each time, which makes its cached plan
+# To and fro: what statements yield has other types each time, which makes their cached plans
 # invalid; old and new code can read and write both.
-TYPES = ("BIGINT", "INTEGER")
+TYPES = (("BIGINT", "VARCHAR"), ("INTEGER", "TEXT"))
 
 
 class Changing:
@@ -32,11 +32,12 @@ class Changing:
         return f"t_{number}"
 
     def change(self) -> None:
-        """Another column, and another type of one that every statement yields."""
+        """Another column, and other types of some that every statement yields, one or the other."""
         self._count += 1
+        number, text = TYPES[self._count % 2]
         self.execute(
             f"ALTER TABLE notes ADD COLUMN more_{self._count} TEXT,"
-            f"ALTER COLUMN revision TYPE {TYPES[self._count % 2]}"
+            f"ALTER COLUMN revision TYPE {number}, ALTER COLUMN front_matter TYPE {text}"
         )
 
     def execute(self, sql: str) -> None:

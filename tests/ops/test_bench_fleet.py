@@ -1,0 +1,74 @@
+"""What the benches of many tenants count with."""
+
+from pathlib import Path
+
+import pytest
+from insula_bench import crowd, fleet_report, pacing, results, scale, scale_report
+from insula_bench.fleet import Fleet, Guess, Step
+from insula_bench.pacing import Request, Sample
+from insula_bench.scale import Memory, Scale, Size, Turn
+
+MACHINE = {"date": "today", "commit": "abc", "CPU": "some", "memory": "1 GiB", "Python": "3"}
+
+
+def test_a_section_is_renewed_in_its_place_and_a_new_one_comes_last(tmp_path: Path) -> None:
+    file = tmp_path / "RESULTS.md"
+    file.write_text("# Benchmarks\n\n## One\n\nold\n\n### Part\n\n## Two\n\nkept\n")
+    results.update(file, ["## One\n\nnew\n", "## Three\n\nfirst\n"], MACHINE, "1%")
+    text = file.read_text()
+    assert [line for line in text.splitlines() if line.startswith("#")] == [
+        "# Benchmarks", "## One", "## Two", "## Three",
+    ]  # fmt: skip
+    assert "old" not in text
+    assert "new" in text.partition("## Two")[0]
+    assert "kept" in text
+    assert text.count("commit abc") == 2
+
+
+def test_percentiles_are_of_the_latency_and_not_of_the_time() -> None:
+    samples = [Sample(100.0 - n, n / 100, 200) for n in range(100)]
+    assert pacing.percentile(samples, 0.5) == 0.5
+    assert pacing.percentile(samples, 0.99) == 0.99
+
+
+def test_zipf_draws_the_first_most_and_uniform_all_alike() -> None:
+    requests = [Request("GET", f"/{n}", {}, b"") for n in range(100)]
+    by_zipf, evenly = crowd.zipf(requests, 10_000), crowd.uniform(requests, 10_000)
+    first = crowd.each_once(requests[:1])[0]
+    assert by_zipf.count(first) == pytest.approx(10_000 / 5.187, rel=0.1)  # the harmonic number
+    assert evenly.count(first) == pytest.approx(100, rel=0.5)
+
+
+def test_all_tenants_have_a_place_on_a_connection() -> None:
+    for tenants in (10, 1000, 10_000):
+        places = scale.buckets(tenants) * scale.pool_size(tenants) * 200
+        assert places >= tenants
+        assert scale.buckets(tenants) * scale.pool_size(tenants) <= 100
+
+
+def test_verdicts_on_a_fleet() -> None:
+    calm = [Sample(0.0, 0.01, 200)] * 100
+    slow = [*[Sample(0.0, 0.01, 200)] * 90, *[Sample(0.0, 0.03, 200)] * 10]
+    broken = [*calm, Sample(0.0, 0.01, 503)]
+    alone = Step("a column", 10_000, 12.0, Guess("about 5 s left", 5.5), [], [])
+    beside = [
+        Step("a column", 10_000, 13.0, None, calm, slow),
+        Step("an index", 10_000, 13.0, None, calm, broken),
+    ]
+    text = fleet_report.section(Fleet(10_000, 60.0, 200.0, 4, [alone], beside))
+    assert "a column at 10,000 tenants: 12.0 s, wanted at most 15 (reached)" in text
+    assert "p99 beside a column: 3.00 of before, wanted at most 2 and no error: 0 (missed)" in text
+    assert "p99 beside an index: 1.00 of before, wanted at most 2 and no error: 1 (missed)" in text
+
+
+def test_verdicts_on_serving() -> None:
+    def size(tenants: int, p50: float, p99: float) -> Size:
+        return Size(tenants, 4, 27, 64, 1.0, {"uniform": [Turn(p50, p99, 100.0)] * 3})
+
+    soak = [Memory(0.0, 100 << 20, 4, 50 << 20), Memory(2.0, 150 << 20, 4, 50 << 20)]
+    text = scale_report.section(
+        Scale([size(10, 0.001, 0.002), size(10_000, 0.0011, 0.004)], soak, 1000)
+    )
+    assert "p50 at 10,000 of that at 10, uniform: 1.10, wanted at most 1.15 (reached)" in text
+    assert "p99 at 10,000 of that at 10, uniform: 2.00, wanted at most 1.5 (missed)" in text
+    assert "of the backends 1.50, of the web worker 1.00" in text
