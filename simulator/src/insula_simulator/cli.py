@@ -132,6 +132,78 @@ def run(
     )
 
 
+@main.command()
+@click.argument("first", type=click.Path(exists=True, path_type=Path))
+@click.argument("second", type=click.Path(exists=True, path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+def compare(*, first: Path, second: Path, as_json: bool) -> None:
+    """Compare two results: folders of earlier runs, or scenarios, which are run."""
+    from insula_simulator import comparison
+    from insula_simulator.scenario import ScenarioError
+
+    loaded = []
+    for path in (first, second):
+        try:
+            loaded.append(comparison.load(path))
+        except ScenarioError as error:
+            _fail(f"{path}: {error}")
+    figures = comparison.compare(*loaded)
+    if as_json:
+        click.echo(json.dumps({each.name: [each.first, each.second] for each in figures}))
+        return
+    click.echo(f"{'':28}{loaded[0].name[:20]:>20} {loaded[1].name[:20]:>20} {'difference':>14}")
+    for each in figures:
+        row = f"{each.first:>20,.4f} {each.second:>20,.4f} {each.difference:>+14,.4f}"
+        click.echo(f"{each.name:28}{row}")
+
+
+@main.command()
+@click.option(
+    "--trace", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File of requests.",
+)  # fmt: skip
+@click.option(
+    "--format", "format_", required=True, type=click.Choice(list(READERS)), help="Trace format."
+)
+@click.option("--policy", required=True, type=click.Choice(list(POLICIES)), help="What to evict.")
+@click.option("--from", "least", required=True, type=click.IntRange(1, 1 << 60), help="Size.")
+@click.option("--to", "most", required=True, type=click.IntRange(1, 1 << 60), help="Size.")
+@click.option("--points", default=16, type=click.IntRange(2, 200), help="How many sizes.")
+@click.option("--ignore-size", is_flag=True, help="Every object counts 1.")
+@click.option("--progress/--no-progress", default=None, help="By default on a terminal.")
+@click.option("--json", "as_json", is_flag=True, help="Print the points as JSON.")
+def mrc(
+    *,
+    trace: Path,
+    format_: str,
+    policy: str,
+    least: int,
+    most: int,
+    points: int,
+    ignore_size: bool,
+    progress: bool | None,
+    as_json: bool,
+) -> None:
+    """Miss-ratio curve of a policy: many sizes, one pass over the trace."""
+    from insula_simulator.curve import curve, sizes_between
+
+    sizes = sizes_between(least, most, points)
+    try:
+        with trace.open("rb") as file, reading_progress(file, wanted=progress) as report:
+            chunks = read_trace(file, format_)
+            found = curve(chunks, policy, sizes, ignore_size=ignore_size, on_chunk=report)
+    except TraceError as error:
+        _fail(f"{trace}: {error}")
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if as_json:
+        click.echo(json.dumps([asdict(point) for point in found]))
+        return
+    click.echo(f"{'size':>20} {'miss ratio':>11} {'byte miss ratio':>16}")
+    for point in found:
+        click.echo(f"{point.size:>20,} {point.miss_ratio:>11.4f} {point.byte_miss_ratio:>16.4f}")
+
+
 def _fail(message: str) -> NoReturn:
     """End with one plain line: a script can search it, a box would break it."""
     click.echo(f"Error: {message}", err=True)
