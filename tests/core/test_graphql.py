@@ -6,6 +6,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from fixtures.files import upload
 from fixtures.graph import ask, data_of, problem_of
 from fixtures.inside import inside
 from fixtures.installation import Installation, SignUp, TestTenant, User
@@ -38,6 +39,33 @@ def _data(who: Any, query: str, **variables: Any) -> Any:
 
 def _problem(who: Any, query: str, **variables: Any) -> str:
     return problem_of(_http(who), query, **variables)
+
+
+def test_files_and_jobs_are_read_as_over_rest(tenant: TestTenant) -> None:
+    file = upload(tenant, b"plan", "plan.txt")
+    asked = "{files {nodes {id uuid name size metadata uploader {email}}}}"
+    [found] = _data(tenant, asked)["files"]["nodes"]
+    shown = {name: found[name] for name in ("uuid", "name", "size", "metadata", "uploader")}
+    uploader = {"email": tenant.owner.email}
+    assert shown == {
+        "uuid": file["id"], "name": "plan.txt", "size": 4, "metadata": {}, "uploader": uploader,
+    }  # fmt: skip
+    again = "query ($id: ID!) {node(id: $id) {... on File {name}}}"
+    assert _data(tenant, again, id=found["id"]) == {"node": {"name": "plan.txt"}}
+    tenant.http.delete(f"/api/v1/files/{file['id']}")  # which has it purged, some day
+    assert _data(tenant, asked)["files"]["nodes"] == []
+    assert _data(tenant, again, id=found["id"]) == {"node": None}
+    waiting = '{jobs(filter: {field: "status", value: "queued"}) {nodes {id name result}}}'
+    jobs = _data(tenant, waiting)["jobs"]["nodes"]
+    listed = tenant.http.get("/api/v1/jobs?status=queued").json()["items"]
+    assert [line["name"] for line in listed] == [job["name"] for job in jobs]
+    assert "files.purge" in {job["name"] for job in jobs}
+    assert {job["result"] for job in jobs} == {None}
+    member, customer = tenant.add_user(), tenant.add_user("customer")
+    assert _problem(member, "{jobs {nodes {name}}}") == "forbidden"
+    one = "query ($id: ID!) {node(id: $id) {id}}"
+    assert _problem(member, one, id=jobs[0]["id"]) == "forbidden"
+    assert _problem(customer, "{files {nodes {name}}}") == "forbidden"
 
 
 CREATE = "mutation ($note: NoteCreateInput!) {createNote(note: $note) {id uuid revision title}}"

@@ -70,6 +70,7 @@ TRASH = Listing(
     default="-deleted_at",
 )
 GET = Statement(_free.where(_id), File)
+GET_MANY = Statement(_free.where(_ids), File)
 GET_STORED = Statement(select(*STORED).where(_id, _here, FREE), Stored)
 GET_ANY = Statement(select(*STORED).where(_id, _here), Stored)
 INSERT = Statement(

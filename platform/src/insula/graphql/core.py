@@ -9,6 +9,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from insula.access import PUBLIC, SIGNED_IN
 from insula.db import Statement
+from insula.files import queries as file_queries
+from insula.files import schemas as file_schemas
 from insula.graphql.connection import connection
 from insula.graphql.context import Context, Info
 from insula.graphql.fields import field
@@ -18,6 +20,9 @@ from insula.graphql.types import Graph
 from insula.identity import queries, schemas
 from insula.identity.routes import USERS
 from insula.identity.tables import UserRow
+from insula.jobs import queries as job_queries
+from insula.jobs import schemas as job_schemas
+from insula.jobs.visible import READ as JOBS_READ
 from insula.search import schemas as search_schemas
 
 _USERS_BY_ID = Statement(
@@ -36,6 +41,33 @@ async def load_users(context: Context, ids: list[UUID]) -> list[schemas.User]:
 @node(schemas.User, load=load_users, right="users:read")
 class User:
     """Somebody of the tenant."""
+
+
+async def _load_files(context: Context, ids: list[UUID]) -> list[file_schemas.File]:
+    return await context.tx.many(file_queries.GET_MANY, ids=ids)
+
+
+async def _uploader(root: strawberry.Parent[file_schemas.File], info: Info) -> User | None:
+    """Who has uploaded it."""
+    if root.created_by is None:
+        return None
+    return await info.context.load(load_users, root.created_by)  # type: ignore[no-any-return]
+
+
+@node(file_schemas.File, load=_load_files, right="files:read")
+class File:
+    """A file; its bytes are read at `/api/v1/files/{uuid}/content`."""
+
+    uploader: User | None = field(right="users:read")(_uploader)
+
+
+async def _load_jobs(context: Context, ids: list[UUID]) -> list[job_schemas.Job]:
+    return await context.tx.many(job_queries.GET_MANY, ids=ids)
+
+
+@node(job_schemas.Job, load=_load_jobs, right=JOBS_READ, line=job_schemas.JobLine)
+class Job:
+    """Work in the background."""
 
 
 @strawberry.type(description="A tenant, as its users know it.")
@@ -82,6 +114,16 @@ class SearchResult:
 @strawberry.type
 class Query:
     users = connection(USERS, User, right="users:read", description="The users of the tenant.")
+
+    files = connection(
+        file_queries.LIST,
+        File,
+        right="files:read",
+        description="The files, the latest first. What is attached to something is not here.",
+    )
+    jobs = connection(
+        job_queries.LIST, Job, right=JOBS_READ, description="Jobs of the tenant, the newest first."
+    )
 
     @field(right=SIGNED_IN)
     async def me(self, info: Info) -> Me:
@@ -147,4 +189,4 @@ async def _node(info: Info, text: str) -> Any:
     return await info.context.load(spec.load, key)
 
 
-GRAPH = Graph(query=Query, nodes=(User,))
+GRAPH = Graph(query=Query, nodes=(User, File, Job))

@@ -154,7 +154,9 @@ def graph_type(hint: Any, struct: Callable[[Any], Any] = _object_of) -> Any:
         return list[graph_type(args[0], struct)]  # type: ignore[misc]
     if origin is Literal:
         return str
-    if origin is dict or hint in (Any, dict):
+    if hint is Any:
+        return JSON | None  # null is one of the values
+    if origin is dict or hint is dict:
         return JSON
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         return hint if get_object_definition(hint) else struct(hint)

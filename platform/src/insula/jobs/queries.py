@@ -17,6 +17,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from insula.db import Statement, binds
 from insula.events.outbox import OutboxRow
@@ -69,6 +70,10 @@ LIST = Listing(
     },
 )
 GET = Statement(select(*_LINE, JobRow.result).where(JobRow.id == _id), schemas.Job)
+GET_MANY = Statement(
+    select(*_LINE, JobRow.result).where(JobRow.id == func.any(bindparam("ids", type_=ARRAY(Uuid)))),
+    schemas.Job,
+)
 
 # Running
 
