@@ -27,6 +27,7 @@ _SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+_SOCKETS = "/tmp" if os.path.isdir("/tmp") else None
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
@@ -38,13 +39,17 @@ def server(version: int, encoding: str, folder: str | None) -> Iterator[Address]
     Raises:
         BackupFailed: it does not start.
     """
-    with TemporaryDirectory(prefix="insula-drill-", dir=folder) as name:
+    with (
+        TemporaryDirectory(prefix="insula-drill-", dir=folder) as name,
+        # A socket's path has 107 bytes at most, and the folder may be anywhere.
+        TemporaryDirectory(prefix="insula-drill-", dir=_SOCKETS) as sockets,
+    ):
         home = Path(name)
-        prefix = _prepare(home)
+        prefix = _prepare(home, Path(sockets))
         initdb = [*prefix, programs.find("initdb", version), "-D", str(home / "data")]
         _run([*initdb, "-U", _LOGIN, "--auth=trust", "--no-sync", "--no-instructions",
               f"--encoding={encoding}", "--locale=C"])  # fmt: skip
-        settings = _SETTINGS | {"unix_socket_directories": f'"{home}"'}
+        settings = _SETTINGS | {"unix_socket_directories": f'"{sockets}"'}
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         postgres = [*prefix, programs.find("postgres", version), "-D", str(home / "data"), *options]
         with (home / "log").open("wb") as log:
@@ -53,14 +58,14 @@ def server(version: int, encoding: str, folder: str | None) -> Iterator[Address]
             )
         try:
             _wait(process, home)
-            yield Address({"PGHOST": str(home), "PGUSER": _LOGIN, "PGDATABASE": "postgres"})
+            yield Address({"PGHOST": sockets, "PGUSER": _LOGIN, "PGDATABASE": "postgres"})
         finally:
             process.send_signal(signal.SIGQUIT)
             process.wait()
 
 
-def _prepare(home: Path) -> list[str]:
-    """Give the folder to whom the server runs as: PostgreSQL refuses to be root."""
+def _prepare(*folders: Path) -> list[str]:
+    """Give the folders to whom the server runs as: PostgreSQL refuses to be root."""
     setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
     dies_with_us = ["--pdeathsig=QUIT", "--"]
     if os.geteuid() != 0:
@@ -68,7 +73,8 @@ def _prepare(home: Path) -> list[str]:
     if setpriv is None:
         raise BackupFailed("as root, a drill needs `setpriv` (package util-linux)")
     nobody = pwd.getpwnam("nobody")
-    os.chown(home, nobody.pw_uid, nobody.pw_gid)
+    for folder in folders:
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
     return [
         *(setpriv, f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"),
         *dies_with_us,
