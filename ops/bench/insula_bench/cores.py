@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _ALL = sorted(os.sched_getaffinity(0))
@@ -25,8 +25,10 @@ def running_on(cores: frozenset[int]) -> Iterator[None]:
 
 def move(pid: int, cores: frozenset[int]) -> None:
     """A process and its children, and what they start from now on, to these cores."""
-    for each in (pid, *children(pid)):
-        os.sched_setaffinity(each, cores)
+    os.sched_setaffinity(pid, cores)
+    for each in children(pid):
+        with suppress(ProcessLookupError):  # it has just ended
+            os.sched_setaffinity(each, cores)
 
 
 def cpu_seconds(pid: int) -> float:

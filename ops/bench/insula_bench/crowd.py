@@ -142,11 +142,14 @@ def _encoded(request: Request) -> bytes:
 def backends(folder: Path) -> list[int]:
     """The process ids of a PostgreSQL server's clients' processes, from its data folder's pid."""
     postmaster = int((folder / "state" / "postgres" / "postmaster.pid").read_text().split()[0])
-    return [
-        pid
-        for pid in cores.children(postmaster)
-        if b": app_b" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
+    return [pid for pid in cores.children(postmaster) if b": app_b" in _command(pid)]
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""  # it has just ended
 
 
 def own_memory(pid: int) -> int:
