@@ -60,6 +60,7 @@ PUBLIC_OPERATIONS = {
     "GET /api/v1/blog/articles/{article_id}",
     "GET /api/v1/blog/articles/by-slug/{slug}",
     "GET /api/v1/blog/articles/{article_id}/comments",
+    "GET /api/v1/blog/articles/{article_id}/cover",
     "GET /api/v1/blog/articles/{article_id}/favourite",
     "GET /api/v1/blog/articles/{article_id}/metadata",
     "GET /api/v1/blog/authors",
