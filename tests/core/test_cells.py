@@ -17,6 +17,7 @@ import asyncpg
 import httpx
 import pytest
 from fixtures.cells import TwoCells
+from fixtures.files import upload
 from fixtures.installation import TestTenant
 from fixtures.receiver import Receiver
 from fixtures.waiting import eventually
@@ -84,21 +85,11 @@ def test_a_tenant_elsewhere_has_everything(two_cells: TwoCells, receiver: Receiv
 
 def test_a_job_of_a_tenant_elsewhere_is_done(two_cells: TwoCells) -> None:
     tenant = two_cells.sign_up_at("annex")
-    made = tenant.http.post(
-        "/api/v1/files",
-        content=b"seeds",
-        headers={"content-type": "text/plain"},
-        params={"name": "seeds.txt"},
-    )
-    assert made.status_code == 201, made.text
-    assert tenant.http.delete(f"/api/v1/files/{made.json()['id']}?purge=true").is_success
-    schema = f"t_{two_cells.number(tenant)}"
-    eventually(
-        lambda: two_cells.ask(
-            "annex",
-            f"SELECT bool_and(status = 'succeeded') FROM {schema}.jobs WHERE name = 'files.remove'",
-        )
-    )
+    file = upload(tenant, b"seeds")
+    assert tenant.http.delete(f"/api/v1/files/{file['id']}").status_code == 204
+    assert tenant.http.delete(f"/api/v1/files/trash/{file['id']}").status_code == 204
+    done = "SELECT count(*) FROM t_{}.jobs WHERE name = 'files.remove' AND status = 'succeeded'"
+    eventually(lambda: two_cells.ask("annex", done.format(two_cells.number(tenant))) == 1)
 
 
 def test_the_logins_of_one_cell_open_no_other(two_cells: TwoCells) -> None:
