@@ -289,7 +289,12 @@ def _locked(installation: Installation, table: str) -> Iterator[None]:
 
 
 def _waits_for(installation: Installation, table: str) -> bool:
-    waiting = f"SELECT 1 FROM pg_locks WHERE relation = '{table}'::regclass AND NOT granted"
+    """Whether a purge does: a worker's relay may wait for the outbox, too."""
+    waiting = (
+        "SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) "
+        f"WHERE relation = '{table}'::regclass AND NOT granted "
+        "AND (query LIKE '%DELETE FROM spool.outbox%WHERE tenant =%' OR query LIKE '%DROP %')"
+    )
     return bool(_ask(installation, waiting))
 
 

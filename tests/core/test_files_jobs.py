@@ -108,5 +108,8 @@ def test_a_tenant_takes_its_files_along(acme: TestTenant, installation: Installa
     (stored,) = _stored(installation, file["id"])
     ended = CommandLine(installation).run("tenants", "delete", acme.slug, "--yes")
     assert ended.returncode == 0, ended.stderr
+    assert stored.exists()  # there is a way back
+    ended = CommandLine(installation).run("tenants", "purge", acme.slug, "--yes")
+    assert ended.returncode == 0, ended.stderr
     assert not stored.exists()
     assert not stored.parents[1].exists()

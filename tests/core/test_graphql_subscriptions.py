@@ -198,8 +198,11 @@ async def test_pings_are_answered_and_an_operation_can_be_ended(sign_up: SignUp)
     watch = {"type": "subscribe", "id": "1", "payload": {"query": query}}
     end, ping = {"type": "complete", "id": "1"}, {"type": "ping", "payload": {"a": 1}}
     heard = await _talk(tenant, INIT, None, watch, None, end, watch, None, ping, None, "{")
-    assert [each["type"] for each in heard[:-1]] == ["connection_ack", "next", "next", "pong"]
-    assert heard[3]["payload"] == {"a": 1}
+    begun, *changes, pong = [each["type"] for each in heard[:-1]]
+    assert (begun, pong) == ("connection_ack", "pong")
+    assert len(changes) >= 2  # the note's own making may still come
+    assert set(changes) == {"next"}
+    assert heard[-2]["payload"] == {"a": 1}
     assert heard[-1] == 4400
 
 

@@ -83,13 +83,17 @@ async def test_rows_that_make_no_sense_hold_up_nobodys_jobs(bench: Bench, sign_u
 async def test_a_row_of_no_tenant_holds_up_nobodys_jobs(
     bench: Bench, installation: Installation, acme: TestTenant
 ) -> None:
-    """A login role inserts as itself, after a RESET ROLE that somebody has smuggled in."""
+    """A login role may not insert as itself, after a RESET ROLE that somebody has smuggled in; and
+    should there be such a row, it goes."""
     tenant = await bench.platform.tenant(acme)
+    plant = "INSERT INTO spool.outbox (kind, body) VALUES ('job', '{}'), ('event', '{}')"
     login = await asyncpg.connect(login_url(installation.settings, bucket_login(tenant.bucket)))
-    await login.execute(
-        "INSERT INTO spool.outbox (kind, body) VALUES ('job', '{}'), ('event', '{}')"
-    )
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await login.execute(plant)
     await login.close()
+    superuser = await asyncpg.connect(installation.settings.database_url)
+    await superuser.execute(plant)
+    await superuser.close()
 
     async def water(context: JobContext, args: Nothing) -> None:
         pass

@@ -91,7 +91,8 @@ def test_the_operator_sees_how_far_migrations_have_come(
     assert fleet["tenants"] == []
     assert fleet["catalogue"]["behind"] == 0
     assert {module["module"] for module in fleet["modules"]} >= {"core", "notes", "blog"}
-    everybody = operator.get("/api/v1/tenants/migrations", params={"which": "all"}).json()
+    page = {"which": "all", "after": state["number"] - 1}
+    everybody = operator.get("/api/v1/tenants/migrations", params=page).json()
     assert tenant.slug in {each["tenant"] for each in everybody["tenants"]}
     assert operator.get("/api/v1/tenants/migrations?which=none").status_code == 400
     assert operator.get(f"/api/v1/tenants/{_new_slug()}/migrations").status_code == 404

@@ -76,10 +76,10 @@ class Pool:
 
     def nobodys(self) -> set[int]:
         """Schemas and roles that are in no list."""
-        rows = self.ask(
+        rows = self.ask(  # longer ones are roles of another installation on the same server
             "SELECT substr(name, 3)::bigint AS number FROM ("
             "SELECT nspname AS name FROM pg_namespace UNION SELECT rolname FROM pg_roles"
-            ") AS names WHERE name ~ '^t_[0-9]+$' "
+            ") AS names WHERE name ~ '^t_[0-9]{1,6}$' "
             "EXCEPT SELECT number FROM ctl.tenants EXCEPT SELECT number FROM ctl.slots"
         )
         return {row["number"] for row in rows}
@@ -197,7 +197,8 @@ def test_a_slot_that_cannot_be_finished_is_dropped_and_another_is_built(pool: Po
     due = portions(core.tenant_files())[1][0].sql.partition("CREATE TABLE ")[2].split()[0]
     pool.ask(f"CREATE TABLE t_{broken}.{due} (in_the_way int)")
     failed = pool.command.run("tenants", "slots", "--fill", "1")
-    assert failed.returncode == 1
+    # A worker of another test may have been there first.
+    assert failed.returncode == 1 or broken not in pool.numbers("building")
     assert broken not in pool.fill(1)
     pool.run(Filling.drop_all)
     assert pool.ask(f"SELECT 1 FROM pg_namespace WHERE nspname = 't_{broken}'") == []
