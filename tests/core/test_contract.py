@@ -104,7 +104,8 @@ def test_neither_do_the_operators(
 
 
 def test_nor_does_any_without_a_token(tenant: TestTenant, schema: str) -> None:
-    result = _schemathesis(schema, tenant, examples=3)
+    # What is wrong with the input in each way is tried with a token: here it is mostly not read.
+    result = _schemathesis(schema, tenant, "--phases", "examples,fuzzing", examples=3)
     assert result.returncode == 0, result.stdout[-6000:]
 
 

@@ -10,22 +10,20 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import httpx
 import pytest
+from fixtures.another import another
 from fixtures.archives import Carrier, Forged, Opened
 from fixtures.command import CommandLine
 from fixtures.files import content, upload
 from fixtures.inside import inside
-from fixtures.installation import Installation, SignUp, TestTenant, WebServer
+from fixtures.installation import Installation, SignUp, TestTenant
 from fixtures.waiting import eventually
 from insula import demo
 from insula.files.blobs import key_of
 from insula.files.jobs import remove_orphans
-from insula.settings import Settings
-from insula.tenancy import installation as installing
 from insula.tenancy import provisioning
 from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME
 
@@ -185,32 +183,11 @@ def test_an_archive_of_older_tables_is_migrated(carrier: Carrier, full: TestTena
 def test_into_another_installation(
     installation: Installation, carrier: Carrier, full: TestTenant, tmp_path: Path
 ) -> None:
-    other = asyncio.run(_another(installation, tmp_path / "home"))
+    other = asyncio.run(another(installation, tmp_path / "home"))
     there = Carrier(other, tmp_path)
     first = carrier.export(full.slug)
     there.import_(first, "arrived")
     assert Opened.of(there.export("arrived")).lasting() == Opened.of(first).lasting()
-
-
-async def _another(installation: Installation, home: Path) -> Installation:
-    """A catalogue in a database of its own, where no number of a tenant is one of the first's, as
-    roles belong to the whole server."""
-    name = f"another_{secrets.token_hex(4)}"
-    admin = await asyncpg.connect(installation.settings.database_url)
-    await admin.execute(f"CREATE DATABASE {name}")
-    await admin.close()
-    url = urlsplit(installation.settings.database_url)._replace(path=f"/{name}")
-    environ = installation.environ | {
-        "INSULA_DATABASE_URL": urlunsplit(url),
-        "INSULA_HOME": str(home),
-    }
-    settings = Settings.load(environ)
-    await installing.migrate(settings)
-    admin = await asyncpg.connect(settings.database_url)
-    await admin.execute("ALTER SEQUENCE ctl.slots_number_seq RESTART WITH 1000000")
-    await admin.execute("DELETE FROM ctl.slots")
-    await admin.close()
-    return Installation(home, settings, environ, WebServer(environ, home / "none.log"))
 
 
 def test_a_killed_export_leaves_no_archive(

@@ -1,9 +1,12 @@
 """An installation of Insula's own is backed up, drilled, and gives one tenant back."""
 
+import asyncio
 from pathlib import Path
 
+from fixtures.another import another
 from fixtures.any_database import Database
 from fixtures.backing_up import Call
+from fixtures.command import CommandLine
 from fixtures.installation import Installation, SignUp
 
 
@@ -31,12 +34,15 @@ def test_one_tenants_yesterday_is_restored_beside_today(
 
 
 def test_a_whole_installation_survives_a_drill(
-    call: Call, installation: Installation, sign_up: SignUp, tmp_path: Path
+    call: Call, installation: Installation, tmp_path: Path
 ) -> None:
-    assert sign_up("notes").http.post("/api/v1/notes", json={"title": "a"}).status_code == 201
-    source = Database("insula", installation.settings.database_url or "")
-    call("create", tmp_path, "--no-sync", source=source)
-    done = call("drill", tmp_path, "--json").json
+    small = asyncio.run(another(installation, tmp_path / "home"))  # the tests' own is large by now
+    for slug in ("first", "second"):
+        CommandLine(small).create(slug, "--module", "notes", "--module", "tasks")
+    source = Database("another", small.settings.database_url or "")
+    place = tmp_path / "backups"
+    call("create", place, "--no-sync", source=source)
+    done = call("drill", place, "--json").json
     assert done["good"]
-    assert done["tables"] > 20
-    assert done["rows"] > 20
+    assert done["tables"] > 60
+    assert done["rows"] > 60
