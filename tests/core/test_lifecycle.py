@@ -190,6 +190,17 @@ def test_a_slug_that_is_none_is_refused(operator: httpx.Client, sign_up: SignUp,
     assert answer.json()["errors"][0]["pointer"] == "/slug"
 
 
+def test_a_change_that_is_refused_changes_nothing(operator: httpx.Client, sign_up: SignUp) -> None:
+    tenant, other = sign_up(), sign_up()
+    change = {"slug": other.slug, "limits": {"users": 2, "files_quota": 1000}}
+    assert operator.patch(f"/api/v1/tenants/{tenant.slug}", json=change).status_code == 409
+    assert operator.get(f"/api/v1/tenants/{tenant.slug}").json()["limits"] == {}
+    assert tenant.http.get("/api/v1/files/usage").json()["quota"] != 1000
+    slug = _new_slug()
+    both = operator.patch(f"/api/v1/tenants/{tenant.slug}", json=change | {"slug": slug}).json()
+    assert (both["slug"], both["limits"]) == (slug, change["limits"])
+
+
 # Limits
 
 

@@ -193,11 +193,13 @@ def test_backups_are_compared_with_the_faster_of_the_usual_two() -> None:
         "insula": turns(3, 1, 2), "pg_dump -Fc": turns(9, 8, 7), "pg_dump -Fd -j2": turns(5, 4, 6),
         "pg_dump -Fd -j2, not compressed": turns(1, 1, 1),
     }  # fmt: skip
-    found = backups.Backups(1_000_000_000, dumping, {"insula restore": turns(3)}, 7, {"all": 1.5})
+    found = backups.Backups(
+        1_000_000_000, dumping, {"insula restore": turns(3)}, 7, {"all": 1.5}, 1000
+    )
     assert found.ratio() == pytest.approx(2 / 5)
     text = backup_report.section(found)
     assert "| insula | 2.00 (1.00–3.00) | **0.40** | 5 |" in text
     assert "0.40, wanted 1.0 at most (reached)" in text
     assert "| pg_dump -Fd -j2, not compressed | 1.00 (1.00–1.00) | **0.20** | 5 |" in text
-    slow = backups.Backups(1, dumping | {"insula": turns(6)}, {}, 7, {})
+    slow = backups.Backups(1, dumping | {"insula": turns(6)}, {}, 7, {}, 1)
     assert "1.20, wanted 1.0 at most (missed)" in backup_report.section(slow)

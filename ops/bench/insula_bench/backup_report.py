@@ -12,7 +12,8 @@ a whole process, its output synced to the disk. pg_dump's default is gzip; ours 
 Ours also counts every row and takes a checksum of it, and a SHA-256 of every file. *Of the faster*
 compares medians with that of `pg_dump -Fc` and `pg_dump -Fd -j2`, as everybody uses them.{zstd}
 
-Again: `python ops/bench/run.py --only backup`
+Again: `python ops/bench/run.py --only backup --backup-megabytes {megabytes} \
+--backup-schemas {schemas} --backup-rounds {rounds}`
 """
 _NO_ZSTD = """ The
 pg_dump here was built without zstd, which would bring it near to us: compare the lines that are
@@ -34,7 +35,13 @@ def section(found: Backups) -> str:
     zstd = any("zstd" in name for name in found.dumping)
     verdict = "reached" if found.ratio() <= 1.0 else "missed"
     parts = [
-        _HEAD.format(size=found.database_size // 1_000_000, zstd="" if zstd else _NO_ZSTD),
+        _HEAD.format(
+            size=found.database_size // 1_000_000,
+            zstd="" if zstd else _NO_ZSTD,
+            megabytes=found.megabytes,
+            schemas=found.schemas,
+            rounds=len(found.dumping["insula"]),
+        ),
         _table(["", "seconds", "of the faster", "MB written"], _dumping(found)),
         f"- of the faster of `pg_dump -Fc` and `-Fd -j2`: {found.ratio():.2f}, wanted 1.0 at most "
         f"({verdict})\n",

@@ -53,6 +53,8 @@ class Backups(msgspec.Struct, frozen=True):
     schemas: int
     catalogue: dict[str, float]
     """Seconds in a database of so many schemas."""
+    megabytes: int
+    """What was asked for; ``database_size`` is what became of it, in bytes."""
 
     def ratio(self, name: str = "insula") -> float:
         """Of the medians: of the faster of the two that everybody uses."""
@@ -113,7 +115,7 @@ def measure(
         restoring = _restore(bench, url, folder, tell)
         tell(f"a database of {schemas} schemas …")
         catalogue = _catalogue(bench, folder, schemas)
-    return Backups(int(size), dumping, restoring, schemas, catalogue)
+    return Backups(int(size), dumping, restoring, schemas, catalogue, megabytes)
 
 
 def _dumpers(bench: _Bench, url: str, folder: Path) -> Mapping[str, Callable[[], Turn]]:

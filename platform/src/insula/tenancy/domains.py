@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
+import asyncpg
 import idna
 import msgspec
 from msgspec import Meta
@@ -87,7 +88,7 @@ _LOSE = Statement(
 )
 _WIN = Statement(update(DomainRow).where(*_mine).values(verified_at=func.now()))
 _GIVE_UP = Statement(delete(DomainRow).where(*_mine).returning(DomainRow.name), str)
-# Names are claimed one after the other, or two could both be proved at the same moment.
+# A tenant claims one after the other, or two claims could both be the last one allowed.
 _LOCK = Statement(
     select(TenantRow.id).where(TenantRow.id == bindparam("tenant")).with_for_update(), UUID
 )
@@ -117,7 +118,8 @@ async def claim(catalogue: Work, tenant: Tenant, name: str, *, base_domain: str)
     """
     name = canonical(name, base_domain=base_domain)
     await catalogue.one(_LOCK, tenant=tenant.id)
-    if len(await catalogue.many(_ALL, tenant=tenant.id)) >= MOST:
+    claimed = {found.name for found in await catalogue.many(_ALL, tenant=tenant.id)}
+    if name not in claimed and len(claimed) >= MOST:
         raise TooManyDomains
     await catalogue.execute(_CLAIM, tenant_id=tenant.id, name=name, token=secrets.token_urlsafe(24))
     return view(await catalogue.one(_ONE, tenant=tenant.id, domain=name))
@@ -157,13 +159,20 @@ async def prove(servers: NameServers, claimed: Claimed, rival: Rival | None) -> 
 
 async def win(catalogue: Work, tenant: Tenant, name: str) -> tuple[int, tuple[UUID, int] | None]:
     """Make a proved domain the tenant's. Returns its new epoch, and id and epoch of the tenant that
-    has lost it."""
+    has lost it.
+
+    Raises:
+        DomainTaken: another tenant has proved it in this moment.
+    """
     rival = await catalogue.find(_RIVAL, tenant=tenant.id, domain=name)
     lost = None
     if rival is not None:
         await catalogue.execute(_LOSE, tenant=rival.tenant_id, domain=name)
         lost = (rival.tenant_id, await raise_epoch(catalogue, rival.tenant_id))
-    await catalogue.execute(_WIN, tenant=tenant.id, domain=name)
+    try:
+        await catalogue.execute(_WIN, tenant=tenant.id, domain=name)
+    except asyncpg.UniqueViolationError as error:
+        raise DomainTaken from error
     return await raise_epoch(catalogue, tenant.id), lost
 
 

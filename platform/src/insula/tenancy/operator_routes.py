@@ -12,14 +12,14 @@ from insula.http.redis_line import RedisLine
 from insula.identity.schemas import Strict
 from insula.settings import Settings
 from insula.tenancy import lifecycle
-from insula.tenancy.cells import CATALOGUE_PRELUDE
+from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME
 from insula.tenancy.deletion_routes import delete_tenant, undelete_tenant
 from insula.tenancy.epochs import publish_epoch
 from insula.tenancy.errors import SlugTaken, TenantNotFound
 from insula.tenancy.lifecycle import TENANTS
 from insula.tenancy.routes import create_tenant
 from insula.tenancy.schemas import TenantLine
-from insula.tenancy.tenant import Limits, Tenant
+from insula.tenancy.tenant import Limits
 
 _TAGS = ["Operator"]
 
@@ -60,21 +60,19 @@ async def update_tenant(
     redis: RedisLine,
     settings: Settings,
 ) -> TenantLine:
-    """Rename a tenant, or set what it may."""
-    tenant = await lifecycle.get_tenant(_reading(catalogue), slug)
-    if data.limits is not UNSET:
-        async with (
-            catalogue.transaction(0, CATALOGUE_PRELUDE) as tx,
-            database.transaction(tenant.bucket, tenant.prelude) as inside,
-        ):
-            epoch = await lifecycle.set_limits(tx, inside, tenant, data.limits)
-        await publish_epoch(redis, tenant, epoch)
-    if data.slug is not UNSET:
-        async with catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
-            epoch = await lifecycle.rename(tx, tenant, data.slug, days=settings.slug_days)
-        await publish_epoch(redis, tenant, epoch)
-        slug = data.slug
-    return await lifecycle.get_line(_reading(catalogue), slug)
+    """Rename a tenant, or set what it may; both or neither."""
+    async with catalogue.transaction(HOME, CATALOGUE_PRELUDE) as tx:
+        tenant = await lifecycle.get_tenant(tx, slug)
+        epoch = tenant.epoch
+        if data.slug is not UNSET:
+            slug = data.slug
+            epoch = await lifecycle.rename(tx, tenant, slug, days=settings.slug_days)
+        if data.limits is not UNSET:
+            async with database.transaction(tenant.bucket, tenant.prelude) as inside:
+                epoch = await lifecycle.set_limits(tx, inside, tenant, data.limits)
+        line = await lifecycle.get_line(tx, slug)
+    await publish_epoch(redis, tenant, epoch)
+    return line
 
 
 @post(
@@ -85,30 +83,27 @@ async def suspend_tenant(
 ) -> TenantLine:
     """Let nobody of a tenant in from this moment on; its data is kept, its jobs and webhooks
     wait."""
-    async with catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
+    async with catalogue.transaction(HOME, CATALOGUE_PRELUDE) as tx:
         tenant = await lifecycle.get_tenant(tx, slug)
         epoch = await lifecycle.suspend(tx, tenant, data.reason)
-    return await _announced(redis, catalogue, tenant, epoch)
+        line = await lifecycle.get_line(tx, slug)
+    await publish_epoch(redis, tenant, epoch)
+    return line
 
 
 @post("/{slug:str}/resume", right=OPERATOR, tags=_TAGS, status_code=200, problems=(TenantNotFound,))
 async def resume_tenant(slug: str, catalogue: Database, redis: RedisLine) -> TenantLine:
     """Let a suspended tenant in again."""
-    async with catalogue.transaction(0, CATALOGUE_PRELUDE) as tx:
+    async with catalogue.transaction(HOME, CATALOGUE_PRELUDE) as tx:
         tenant = await lifecycle.get_tenant(tx, slug)
         epoch = await lifecycle.resume(tx, tenant)
-    return await _announced(redis, catalogue, tenant, epoch)
-
-
-async def _announced(
-    redis: RedisLine, catalogue: Database, tenant: Tenant, epoch: int
-) -> TenantLine:
+        line = await lifecycle.get_line(tx, slug)
     await publish_epoch(redis, tenant, epoch)
-    return await lifecycle.get_line(_reading(catalogue), tenant.slug)
+    return line
 
 
 def _reading(catalogue: Database) -> Work:
-    return catalogue.work(0, CATALOGUE_PRELUDE, writes=False)
+    return catalogue.work(HOME, CATALOGUE_PRELUDE, writes=False)
 
 
 ROUTER = Router(

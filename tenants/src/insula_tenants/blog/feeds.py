@@ -1,14 +1,14 @@
 """Atom (RFC 4287), JSON Feed 1.1 and the sitemap protocol."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 import msgspec
 
 from insula_tenants.blog.metadata import Site
-from insula_tenants.blog.schemas import Article, ArticleLine, AuthorLine
+from insula_tenants.blog.schemas import Article, ArticleLine
 
 _ATOM = "http://www.w3.org/2005/Atom"
 _SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
@@ -49,10 +49,6 @@ class JsonFeed(msgspec.Struct):
 
 Names = Mapping[str, str]
 """What authors are called, by username."""
-
-
-def names_of(authors: Iterable[AuthorLine]) -> dict[str, str]:
-    return {author.username: author.name for author in authors}
 
 
 def json_feed(site: Site, url: str, articles: list[Article], names: Names) -> JsonFeed:

@@ -7,7 +7,7 @@ they were made a viewer of it.
 
 from uuid import UUID
 
-from insula.db import RowNotFound, Work
+from insula.db import Work
 
 from insula_tenants.tasks.errors import ProjectNotYours, ProjectReadOnly
 from insula_tenants.tasks.queries import projects
@@ -74,8 +74,3 @@ async def watch(tx: Work, task_id: UUID, user_id: UUID) -> Held:
         RowNotFound: the user doesn't see it.
     """
     return await tx.one(queries.WATCH, id=task_id, viewer=user_id)
-
-
-async def require_seen(tx: Work, task_id: UUID, user_id: UUID) -> None:
-    if await tx.find(queries.GET, id=task_id, viewer=user_id) is None:
-        raise RowNotFound
