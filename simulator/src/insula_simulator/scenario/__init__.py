@@ -8,28 +8,29 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
 from insula_simulator.policies import POLICIES, CacheTooSmall
+from insula_simulator.scenario.parts import (
+    AtLeastZero,
+    Count,
+    Latitude,
+    Longitude,
+    Name,
+    Part,
+    Positive,
+    ScenarioError,
+    Share,
+)
 
-Share = Annotated[float, Meta(ge=0, le=1)]
-Positive = Annotated[float, Meta(gt=0, le=1e15)]
-AtLeastZero = Annotated[float, Meta(ge=0, le=1e15)]
-Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\w .-]+$")]
-Latitude = Annotated[float, Meta(ge=-90, le=90)]
-Longitude = Annotated[float, Meta(ge=-180, le=180)]
-Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+__all__ = [
+    "AtLeastZero", "Cache", "Cost", "Count", "Failure", "Flash", "Http", "Latitude", "Longitude",
+    "Name", "Network", "Origin", "Part", "Positive", "Region", "Routing", "Scenario",
+    "ScenarioError", "Servers", "Share", "Site", "Sizes", "Traffic", "check", "read_scenario",
+]  # fmt: skip
 
 
-class ScenarioError(Exception):
-    """The scenario cannot be run; the message names the key, or the line of broken TOML."""
-
-
-class _Part(Struct, frozen=True, forbid_unknown_fields=True):
-    """A table of the file."""
-
-
-class Sizes(_Part, frozen=True):
+class Sizes(Part, frozen=True):
     """Object sizes: lognormal, with a Pareto tail for a share of them."""
 
     median: Positive = 30_000.0
@@ -39,7 +40,7 @@ class Sizes(_Part, frozen=True):
     largest: Annotated[int, Meta(ge=1, le=1 << 40)] = 1_000_000_000
 
 
-class Flash(_Part, frozen=True):
+class Flash(Part, frozen=True):
     """A crowd: from ``start`` for ``duration`` the load is ``multiplier`` times as high, and what
     is added asks for the same few objects."""
 
@@ -49,7 +50,7 @@ class Flash(_Part, frozen=True):
     objects: Count = 1
 
 
-class Traffic(_Part, frozen=True):
+class Traffic(Part, frozen=True):
     """Independent references under a Zipf law, and what departs from it."""
 
     objects: Annotated[int, Meta(ge=1, le=100_000_000)] = 100_000
@@ -64,12 +65,12 @@ class Traffic(_Part, frozen=True):
     flash: Annotated[list[Flash], Meta(max_length=16)] = field(default_factory=list)
 
 
-class Cache(_Part, frozen=True):
+class Cache(Part, frozen=True):
     size: Annotated[int, Meta(ge=1, le=1 << 50)]
     policy: str = "lru"
 
 
-class Servers(_Part, frozen=True):
+class Servers(Part, frozen=True):
     """``most`` above ``count`` switches autoscaling on."""
 
     count: Count = 64
@@ -84,7 +85,7 @@ class Servers(_Part, frozen=True):
     boot: AtLeastZero = 120.0
 
 
-class Region(_Part, frozen=True):
+class Region(Part, frozen=True):
     """Where users are. ``weight`` is their share of the load, relative to other regions."""
 
     name: Name
@@ -94,7 +95,7 @@ class Region(_Part, frozen=True):
     utc_offset: Annotated[float, Meta(ge=-12, le=14)] = 0.0
 
 
-class Site(_Part, frozen=True):
+class Site(Part, frozen=True):
     """An edge or a shield."""
 
     name: Name
@@ -105,13 +106,13 @@ class Site(_Part, frozen=True):
     weight: Positive = 1.0
 
 
-class Origin(_Part, frozen=True):
+class Origin(Part, frozen=True):
     latitude: Latitude
     longitude: Longitude
     servers: Servers = field(default_factory=lambda: Servers(count=64, service=0.02, timeout=5.0))
 
 
-class Http(_Part, frozen=True):
+class Http(Part, frozen=True):
     ttl: Positive = 3600.0
     stale_while_revalidate: AtLeastZero = 0.0
     stale_if_error: AtLeastZero = 0.0
@@ -121,7 +122,7 @@ class Http(_Part, frozen=True):
     """Share of revalidations that are answered 304."""
 
 
-class Network(_Part, frozen=True):
+class Network(Part, frozen=True):
     path_inflation: Annotated[float, Meta(ge=1, le=10)] = 1.7
     last_mile: AtLeastZero = 0.008
     jitter: AtLeastZero = 0.002
@@ -133,7 +134,7 @@ class Network(_Part, frozen=True):
     """Of a client, bytes a second."""
 
 
-class Routing(_Part, frozen=True):
+class Routing(Part, frozen=True):
     """Which edge answers: the nearest (geo), or by the object's id over all (the others)."""
 
     policy: Literal["geo", "maglev", "rendezvous", "consistent_hash", "weighted"] = "geo"
@@ -141,7 +142,7 @@ class Routing(_Part, frozen=True):
     """How long users still go to a dead edge."""
 
 
-class Failure(_Part, frozen=True):
+class Failure(Part, frozen=True):
     """``target`` is ``edge:NAME``, ``shield:NAME`` or ``origin``. A brown-out makes service slower
     by ``factor``; otherwise nothing answers."""
 
@@ -152,7 +153,7 @@ class Failure(_Part, frozen=True):
     factor: Annotated[float, Meta(gt=1, le=1000)] = 5.0
 
 
-class Cost(_Part, frozen=True):
+class Cost(Part, frozen=True):
     """What things cost, in one currency."""
 
     server_hour: AtLeastZero = 0.1
@@ -161,7 +162,7 @@ class Cost(_Part, frozen=True):
     origin_gigabyte: AtLeastZero = 0.08
 
 
-class Scenario(_Part, frozen=True, kw_only=True):
+class Scenario(Part, frozen=True, kw_only=True):
     name: Annotated[str, Meta(min_length=1, max_length=120)]
     text: Annotated[str, Meta(max_length=4000)] = ""
     seed: Annotated[int, Meta(ge=0, lt=1 << 62)] = 1
