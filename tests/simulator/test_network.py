@@ -38,7 +38,9 @@ def test_the_result_is_the_same_for_any_number_of_threads_and_each_time() -> Non
 def test_littles_law_holds_in_the_report() -> None:
     result = outcome()
     rate = result.requests / result.seconds
-    assert result.in_flight == pytest.approx(rate * result.latency["mean"])
+    assert result.rate_times_latency == pytest.approx(rate * result.latency["mean"])
+    assert result.in_flight == pytest.approx(result.rate_times_latency, rel=0.02)
+    assert result.in_flight != result.rate_times_latency  # counted, not the same sum again
 
 
 def test_users_far_from_the_origin_wait_longer_for_what_is_not_near() -> None:

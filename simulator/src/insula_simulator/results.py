@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from insula_simulator.network.account import DELIVERED, Ledger, added, quantile
+from insula_simulator.network.account import CENSUS, DELIVERED, Ledger, added, quantile
 from insula_simulator.network.freshness import FATES, HIT, STALE, STALE_ERROR
 from insula_simulator.network.servers import PEAK, SERVER_SECONDS
 from insula_simulator.scenario import Site
@@ -28,8 +28,9 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Result(msgspec.Struct, frozen=True):
-    """Ratios are between 0 and 1, latencies seconds, ``in_flight`` the mean number of requests
-    under way (Little's law: arrivals a second times mean latency)."""
+    """Ratios are between 0 and 1, latencies seconds. ``in_flight`` is the mean number of requests
+    under way, counted at instants; by Little's law it is ``rate_times_latency``, arrivals a second
+    times their mean latency, but for the chance of counting at instants only."""
 
     name: str
     seed: int
@@ -42,6 +43,7 @@ class Result(msgspec.Struct, frozen=True):
     error_ratio: float
     latency: dict[str, float]
     in_flight: float
+    rate_times_latency: float
     latency_by_region: dict[str, dict[str, float]]
     edges: list[Place]
     shields: list[Place]
@@ -71,7 +73,8 @@ def summarise(simulation: Simulation) -> Result:
         byte_offload=1 - simulation.origin.bytes_sent / max(1, delivered),
         error_ratio=int(fates[-1]) / count,
         latency={"mean": mean} | _quantiles(total.latency.sum(axis=0)),
-        in_flight=count / scenario.duration * mean,
+        in_flight=int(total.census[0]) / CENSUS,
+        rate_times_latency=count / scenario.duration * mean,
         latency_by_region={
             region.name: _quantiles(total.by_region[i]) for i, region in enumerate(scenario.regions)
         },

@@ -15,11 +15,11 @@ from insula_simulator import layout
 from insula_simulator.batch import Batch, brought_back, merged_by_time, rows_by_site
 from insula_simulator.cache import Cache
 from insula_simulator.network import freshness
-from insula_simulator.network.account import account, new_ledger
+from insula_simulator.network.account import CENSUS, account, new_ledger
 from insula_simulator.network.freshness import REVALIDATED, STALE, STALE_ERROR
-from insula_simulator.network.routing import route
 from insula_simulator.network.traffic import synthesize
 from insula_simulator.scenario import Scenario, Site
+from insula_simulator.steering import steering
 from insula_simulator.tier import Answers, Tier
 from insula_simulator.upstream import Origin, Shields
 
@@ -44,8 +44,7 @@ class Simulation:
         self.network = layout.client_network(scenario)
         self.bin_width = scenario.duration / layout.BINS
         self.client_rtts = layout.rtts(scenario, scenario.regions, scenario.edges, users=True)
-        self.changes, alive = layout.alive_by_time(scenario, scenario.edges, "edge")
-        self.mode, self.tables = layout.edge_tables(scenario, self.client_rtts, alive)
+        self.steering = steering(scenario, self.client_rtts)
         self.up_rtts = layout.rtts(scenario, scenario.edges, scenario.shields or [scenario.origin])
         self.edges = [
             self._tier(site, "edge", i, float(self.up_rtts[i].min()))
@@ -98,7 +97,7 @@ class Simulation:
         with ThreadPoolExecutor(self.threads) as pool:
             for start in range(0, total, CHUNK):
                 batch = self._requests(start, min(CHUNK, total - start))
-                self._chunk(pool, batch, start)
+                self._chunk(pool, batch)
                 on_chunk(start + len(batch))
         self._check()
 
@@ -108,12 +107,8 @@ class Simulation:
         synthesize(self.plan, start, keys, sizes, times, regions)
         return Batch(np.arange(start, start + count), keys, sizes, times, regions)
 
-    def _chunk(self, pool: ThreadPoolExecutor, batch: Batch, start: int) -> None:
-        chosen = np.empty(len(batch), np.int64)
-        route(
-            self.mode, self.scenario.seed, start, batch.keys, batch.origins, batch.times,
-            self.changes, self.tables, chosen,
-        )  # fmt: skip
+    def _chunk(self, pool: ThreadPoolExecutor, batch: Batch) -> None:
+        chosen = self.steering.choose(batch)
         parts = [batch.only(rows) for rows in rows_by_site(chosen, len(self.edges))]
         answers = list(pool.map(Tier.answer, self.edges, parts))
         bodies = list(pool.map(Tier.bodies, self.edges, parts, answers))
@@ -164,3 +159,13 @@ class Simulation:
         right = asked == arrived if shields else asked[0] == self.origin.arrived
         if fates != self.scenario.requests or not right:
             raise NotConserved(f"{self.scenario.requests} requests: {fates=} {asked=} {arrived=}")
+        self._check_littles_law()
+
+    def _check_littles_law(self) -> None:
+        """The requests found under way at instants are as many as latencies say, within ten times
+        the deviation of such a count (and 5 %, for traces whose times are round)."""
+        spacing = self.scenario.duration / CENSUS
+        found = sum(int(ledger.census[0]) for ledger in self.ledgers)
+        expected = sum(float(ledger.seconds[0]) for ledger in self.ledgers) / spacing
+        if abs(found - expected) > 10 + 10 * expected**0.5 + 0.05 * expected:
+            raise NotConserved(f"{found} requests found under way, {expected:.0f} by their latency")

@@ -20,6 +20,9 @@ FASTEST = 1e-4
 """Seconds of the first bucket; 128 buckets a decade are 1.8 % wide, up to ten seconds; the last
 bucket takes the rest."""
 DELIVERED, FETCHED = range(2)
+CENSUS = 1 << 16
+"""Instants of a run at which it is counted how many requests are under way: the other side of
+Little's law, which says nothing when both sides are the same sum of latencies."""
 
 
 class Ledger(NamedTuple):
@@ -31,6 +34,8 @@ class Ledger(NamedTuple):
     by_region: Ints
     seconds: Floats
     """Latency summed."""
+    census: Ints
+    """Requests found under way, summed over equidistant instants (see ``CENSUS``)."""
 
 
 def new_ledger(bins: int, regions: int) -> Ledger:
@@ -40,6 +45,7 @@ def new_ledger(bins: int, regions: int) -> Ledger:
         np.zeros((bins, BUCKETS), np.int64),
         np.zeros((regions, BUCKETS), np.int64),
         np.zeros(1),
+        np.zeros(1, np.int64),
     )
 
 
@@ -65,6 +71,7 @@ def account(
     """Requests of one edge. ``inside`` is the seconds behind the edge's door, ``fetched`` the bytes
     that it got from upstream, ``rtts`` from each region."""
     bins = ledger.fates.shape[0]
+    instants = CENSUS / (bins * bin_width)
     for i in range(times.size):
         at = min(int(times[i] / bin_width), bins - 1)
         fate = fates[i]
@@ -78,6 +85,7 @@ def account(
         ledger.latency[at, bucket] += 1
         ledger.by_region[regions[i], bucket] += 1
         ledger.seconds[0] += took
+        ledger.census[0] += int((times[i] + took) * instants) - int(times[i] * instants)
 
 
 def quantile(histogram: Ints, share: float) -> float:
