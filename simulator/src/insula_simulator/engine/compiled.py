@@ -39,13 +39,25 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     when the package is read-only, or in ``NUMBA_CACHE_DIR``.
 
     Every kernel is called with one set of types only, so that each is compiled once. Kernels hold
-    no GIL: threads run the caches of different edges at the same time.
+    no GIL: threads run the caches of different edges at the same time. They work in the memory that
+    they are given, without counting references to it, which would cost more than most of what they
+    do: a kernel that makes arrays ("NRT required but not enabled") is ``allocating`` instead.
     """
+    return _kept(function, counts_references=False)
+
+
+def allocating(function: Callable[P, R]) -> Callable[P, R]:
+    """As ``compiled``, for a kernel that makes arrays; what it calls for each row does not."""
+    return _kept(function, counts_references=True)
+
+
+def _kept(function: Callable[P, R], *, counts_references: bool) -> Callable[P, R]:
     before = _settings.CACHE_DIR
-    folder = kernel_folder()
-    _settings.CACHE_DIR = folder
+    _settings.CACHE_DIR = kernel_folder()
     try:
-        kernel: Callable[P, R] = njit(cache=True, nogil=True, error_model="numpy")(function)
+        kernel: Callable[P, R] = njit(
+            cache=True, nogil=True, error_model="numpy", _nrt=counts_references
+        )(function)
     finally:
         _settings.CACHE_DIR = before
     return kernel

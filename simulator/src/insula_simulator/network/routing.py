@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 
-from insula_simulator.engine.compiled import compiled
+from insula_simulator.engine.compiled import allocating, compiled
 from insula_simulator.network.chance import ROUTE, mixed, uniform
 
 Ints = npt.NDArray[np.int64]
@@ -31,7 +31,7 @@ def maglev_table(names: list[str], places: int = MAGLEV_PLACES) -> Ints:
     return table
 
 
-@compiled
+@allocating
 def _populate(table: Ints, offsets: Ints, skips: Ints) -> None:
     filled, places = 0, table.size
     at = offsets.copy()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from insula_simulator.engine.compiled import compiled
+from insula_simulator.engine.compiled import allocating, compiled
 from insula_simulator.network.chance import SERVICE, exponential
 
 Floats = npt.NDArray[np.float64]
@@ -121,7 +121,7 @@ def _attempt(pool: Pool, rules: PoolRules, time: float, index: int) -> float:
     return answered
 
 
-@compiled
+@allocating
 def serve(pool: Pool, rules: PoolRules, times: Floats, first: int, answered: Floats) -> int:
     """Requests in order of time; ``answered`` receives the seconds each took, -1 for a failure.
     A request that timed out is tried once more while the budget lasts. Answers the retries."""

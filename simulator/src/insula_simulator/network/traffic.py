@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from insula_simulator.engine.compiled import compiled
+from insula_simulator.engine.compiled import allocating, compiled
 from insula_simulator.network.chance import KIND, RANK, REGION, TIME, exponential, mixed, uniform
 
 Ints = npt.NDArray[np.int64]
@@ -44,7 +44,7 @@ def alias_table(weights: Floats) -> tuple[Floats, Ints]:
     return threshold, alias
 
 
-@compiled
+@allocating
 def _fill(scaled: Floats, threshold: Floats, alias: Ints) -> None:
     count = scaled.size
     small, large = np.empty(count, np.int64), np.empty(count, np.int64)
