@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from insula_simulator.cache import Cache
 from insula_simulator.policies import POLICIES, CacheTooSmall
-from insula_simulator.progress import compiling, counting_progress, reading_progress
+from insula_simulator.progress import counting_progress, preparing, reading_progress
 from insula_simulator.replay import Outcome, is_compiled, replay, warm_up
 from insula_simulator.traces import READERS, TraceError, read_trace
 
@@ -59,7 +59,7 @@ def cache(
     try:
         chosen = Cache(policy, size)
         shown = False if is_compiled(policy) else progress
-        with compiling(f"compiling {policy}, once", wanted=shown):
+        with preparing(f"compiling {policy}, once", wanted=shown):
             warm_up(policy)
         with trace.open("rb") as file, reading_progress(file, wanted=progress) as report:
             requests = read_trace(file, format_)
@@ -110,9 +110,14 @@ def run(
         _fail(f"{scenario}: {error.strerror}")
     changes = {"requests": requests, "seed": seed}
     described = replace(described, **{k: v for k, v in changes.items() if v is not None})
-    with counting_progress(described.requests, wanted=progress) as report:
-        simulation = Simulation(described, threads or 0)
-        simulation.run(report)
+    try:
+        what = "reading the trace" if described.traffic.trace else "preparing"
+        with preparing(what, wanted=progress):
+            simulation = Simulation(described, threads or 0)
+        with counting_progress(simulation.scenario.requests, wanted=progress) as report:
+            simulation.run(report)
+    except ScenarioError as error:
+        _fail(f"{scenario}: {error}")
     folder = out or scenario.with_suffix("")
     try:
         result = outcome.write_outcome(simulation, folder)

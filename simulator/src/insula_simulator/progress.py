@@ -16,8 +16,8 @@ PATIENCE = 1.0
 
 
 @contextmanager
-def compiling(what: str, *, wanted: bool | None) -> Iterator[None]:
-    """Say what is being compiled, once that takes longer than a blink."""
+def preparing(what: str, *, wanted: bool | None) -> Iterator[None]:
+    """Say what is being compiled or read, once that takes longer than a blink."""
     console = Console(stderr=True)
     if wanted is False or (wanted is None and not console.is_terminal):
         yield

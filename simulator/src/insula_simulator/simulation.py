@@ -5,7 +5,7 @@ the result is the same for any number of threads.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,6 +18,7 @@ from insula_simulator.network import freshness
 from insula_simulator.network.account import CENSUS, account, new_ledger
 from insula_simulator.network.freshness import REVALIDATED, STALE, STALE_ERROR
 from insula_simulator.network.traffic import synthesize
+from insula_simulator.recorded import Recording, settled
 from insula_simulator.scenario import Scenario, Site
 from insula_simulator.steering import steering
 from insula_simulator.tier import Answers, Tier
@@ -35,10 +36,15 @@ class NotConserved(Exception):
 
 
 class Simulation:
-    """One run of a scenario. ``threads`` 0 is one for each core."""
+    """One run of a scenario. ``threads`` 0 is one for each core.
+
+    Raises:
+        ScenarioError: its trace cannot be read; the message names the file and the line.
+    """
 
     def __init__(self, scenario: Scenario, threads: int = 0) -> None:
-        self.scenario = scenario
+        self.recording = Recording(scenario) if scenario.traffic.trace else None
+        self.scenario = scenario = settled(scenario, self.recording)
         self.threads = threads or os.cpu_count() or 1
         self.plan = layout.traffic_plan(scenario)
         self.network = layout.client_network(scenario)
@@ -93,13 +99,16 @@ class Simulation:
         Raises:
             NotConserved: see there.
         """
-        total = self.scenario.requests
         with ThreadPoolExecutor(self.threads) as pool:
-            for start in range(0, total, CHUNK):
-                batch = self._requests(start, min(CHUNK, total - start))
+            for batch in self.recording.batches(CHUNK) if self.recording else self._synthetic():
                 self._chunk(pool, batch)
-                on_chunk(start + len(batch))
+                on_chunk(int(batch.numbers[-1]) + 1)
         self._check()
+
+    def _synthetic(self) -> Iterator[Batch]:
+        total = self.scenario.requests
+        for start in range(0, total, CHUNK):
+            yield self._requests(start, min(CHUNK, total - start))
 
     def _requests(self, start: int, count: int) -> Batch:
         keys, sizes, regions = (np.empty(count, np.int64) for _ in range(3))

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, field
+from msgspec.structs import replace
 
 from insula_simulator.policies import POLICIES, CacheTooSmall
 from insula_simulator.scenario.parts import (
@@ -22,6 +23,7 @@ from insula_simulator.scenario.parts import (
     ScenarioError,
     Share,
 )
+from insula_simulator.scenario.recorded import MOST_REQUESTS, Recorded, beside, check_trace
 
 __all__ = [
     "AtLeastZero", "Cache", "Cost", "Count", "Failure", "Flash", "Http", "Latitude", "Longitude",
@@ -50,7 +52,7 @@ class Flash(Part, frozen=True):
     objects: Count = 1
 
 
-class Traffic(Part, frozen=True):
+class Traffic(Recorded, frozen=True):
     """Independent references under a Zipf law, and what departs from it."""
 
     objects: Annotated[int, Meta(ge=1, le=100_000_000)] = 100_000
@@ -163,10 +165,13 @@ class Cost(Part, frozen=True):
 
 
 class Scenario(Part, frozen=True, kw_only=True):
+    """With a trace, ``requests`` is how many of it at most (by default all), and ``duration``
+    counts only where it has no times: they are spread evenly then."""
+
     name: Annotated[str, Meta(min_length=1, max_length=120)]
     text: Annotated[str, Meta(max_length=4000)] = ""
     seed: Annotated[int, Meta(ge=0, lt=1 << 62)] = 1
-    requests: Annotated[int, Meta(ge=1, le=10_000_000_000)] = 1_000_000
+    requests: Annotated[int, Meta(ge=1, le=MOST_REQUESTS)] = 1_000_000
     duration: Positive = 3600.0
     regions: Annotated[list[Region], Meta(min_length=1, max_length=64)]
     edges: Annotated[list[Site], Meta(min_length=1, max_length=250)]
@@ -189,6 +194,9 @@ def read_scenario(path: Path) -> Scenario:
         raise ScenarioError(str(error)) from error
     except RecursionError as error:
         raise ScenarioError("nested too deeply") from error
+    if scenario.traffic.trace and "requests" not in content:
+        scenario = replace(scenario, requests=MOST_REQUESTS)
+    scenario = replace(scenario, traffic=beside(scenario.traffic, path))
     check(scenario)
     return scenario
 
@@ -201,6 +209,7 @@ def check(scenario: Scenario) -> None:
             if site.name in names[:i]:
                 raise ScenarioError(f"the name {site.name!r} is taken - at `$.{part}[{i}].name`")
             _check_cache(site.cache, f"$.{part}[{i}].cache")
+    check_trace(scenario.traffic)
     known = {f"edge:{site.name}" for site in scenario.edges}
     known |= {f"shield:{site.name}" for site in scenario.shields} | {"origin"}
     for i, failure in enumerate(scenario.failures):

@@ -41,20 +41,30 @@ READERS: dict[str, Callable[[BinaryIO], Iterator[Chunk]]] = {
 }
 
 
-def read_trace(file: BinaryIO, format_: str) -> Iterator[Chunk]:
-    """The requests of a file, decompressed when it is zstd or gzip.
+WITH_REGIONS = {"csv": read_csv, "parquet": read_parquet}
+"""Formats that may say where a request comes from."""
+
+
+def read_trace(file: BinaryIO, format_: str, regions: tuple[str, ...] = ()) -> Iterator[Chunk]:
+    """The requests of a file, decompressed when it is zstd or gzip. ``regions`` are the names that
+    its requests may come from, when someone wants to know.
 
     Raises:
         TraceError: the file is broken; the message says where.
     """
     start = _ahead(file)
     opened: BinaryIO = file
+    if format_ == "parquet" and start.startswith((_ZSTD, _GZIP)):
+        raise TraceError("not readable as Parquet, which is read in place: decompress it first")
     if start.startswith(_ZSTD):
         opened = cast(BinaryIO, zstd.ZstdFile(file))
     elif start.startswith(_GZIP):
         opened = cast(BinaryIO, gzip.GzipFile(fileobj=file))
     try:
-        yield from READERS[format_](opened)
+        if regions and format_ in WITH_REGIONS:
+            yield from WITH_REGIONS[format_](opened, regions)
+        else:
+            yield from READERS[format_](opened)
     except (zstd.ZstdError, EOFError, gzip.BadGzipFile) as error:
         raise TraceError(f"the compressed file is broken: {error}") from error
 

@@ -14,6 +14,10 @@ Floats = npt.NDArray[np.float64]
 CHUNK = 1 << 16
 """Requests of a chunk."""
 LAST_NUMBER = 2**64
+LARGEST = 1 << 44
+"""Bytes of an object: beyond 16 TiB a size is a mistake, and sums of sizes would overflow."""
+ANYWHERE = -1
+"""The region of a request that names none."""
 
 
 class TraceError(Exception):
@@ -22,16 +26,18 @@ class TraceError(Exception):
 
 class Chunk(NamedTuple):
     """Requests in order of time. A key is 64 bits; sizes are bytes, times seconds; ``following``
-    is when the object is asked for next, where the trace says so."""
+    is when the object is asked for next, where the trace says so; ``regions`` are places in the
+    list of names that the reader was given, or ``ANYWHERE``."""
 
     keys: Ints
     sizes: Ints
     times: Floats
     following: Ints | None = None
+    regions: Ints | None = None
 
 
-Request = tuple[str, int, float]
-"""An id as text, a size in bytes, a time in seconds."""
+Request = tuple[str, int, float, int]
+"""An id as text, a size in bytes, a time in seconds, a region."""
 
 
 def key_of(text: str) -> int:
@@ -47,10 +53,11 @@ def in_chunks(requests: Iterable[Request]) -> Iterator[Chunk]:
     """Gather single requests. Those of size 0 are left out: they cannot occupy a cache."""
     source = iter(requests)
     while batch := list(islice(source, CHUNK)):
-        keys = np.array([key_of(text) for text, _, _ in batch], np.uint64).view(np.int64)
-        sizes = np.array([size for _, size, _ in batch], np.int64)
-        times = np.array([time for _, _, time in batch], np.float64)
-        yield occupied(Chunk(keys, sizes, times))
+        keys = np.array([key_of(text) for text, _, _, _ in batch], np.uint64).view(np.int64)
+        sizes = np.array([size for _, size, _, _ in batch], np.int64)
+        times = np.array([time for _, _, time, _ in batch], np.float64)
+        regions = np.array([region for _, _, _, region in batch], np.int64)
+        yield occupied(Chunk(keys, sizes, times, None, regions))
 
 
 def occupied(chunk: Chunk) -> Chunk:
@@ -58,5 +65,11 @@ def occupied(chunk: Chunk) -> Chunk:
     kept = chunk.sizes > 0
     if kept.all():
         return chunk
-    following = None if chunk.following is None else chunk.following[kept]
-    return Chunk(chunk.keys[kept], chunk.sizes[kept], chunk.times[kept], following)
+    keys, sizes, times, following, regions = chunk
+    return Chunk(
+        keys[kept],
+        sizes[kept],
+        times[kept],
+        None if following is None else following[kept],
+        None if regions is None else regions[kept],
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from insula_simulator.traces.chunks import TraceError
+from insula_simulator.traces.chunks import LARGEST, TraceError
 
 LINE_LIMIT = 1 << 16
 """Bytes of a line; a longer one is no trace, and would be read into memory whole."""
@@ -31,6 +31,8 @@ def whole_size(text: str, line: int) -> int:
     """Raises TraceError: not a number of bytes."""
     if not is_size(text):
         raise TraceError(f"line {line}: size {text[:40]!r} is not a whole number of bytes")
+    if int(text) > LARGEST:
+        raise TraceError(f"line {line}: size {text} is more than 16 TiB")
     return int(text)
 
 

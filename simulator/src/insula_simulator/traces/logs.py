@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from insula_simulator.traces.chunks import Chunk, Request, TraceError, in_chunks
+from insula_simulator.traces.chunks import ANYWHERE, Chunk, Request, TraceError, in_chunks
 from insula_simulator.traces.lines import numbered_lines, whole_size
 
 _COMBINED = re.compile(
@@ -39,7 +39,12 @@ def _combined(file: BinaryIO) -> Iterator[Request]:
         method, _, rest = match["request"].partition(" ")
         if method == "GET" and match["bytes"] != "-":
             time = _time(match["time"], _COMBINED_TIME, number)
-            yield rest.rpartition(" ")[0] or rest, whole_size(match["bytes"], number), time
+            yield (
+                rest.rpartition(" ")[0] or rest,
+                whole_size(match["bytes"], number),
+                time,
+                ANYWHERE,
+            )
 
 
 def read_cloudfront(file: BinaryIO) -> Iterator[Chunk]:
@@ -75,7 +80,7 @@ def _cloudfront(file: BinaryIO) -> Iterator[Request]:
         if method == "GET":
             time = _time(f"{date} {clock} +0000", "%Y-%m-%d %H:%M:%S %z", number)
             url = f"{host}{path}" if query == "-" else f"{host}{path}?{query}"
-            yield url, whole_size(size, number), time
+            yield url, whole_size(size, number), time, ANYWHERE
 
 
 class _GatewayLine(msgspec.Struct):
@@ -110,7 +115,7 @@ def _gateway(file: BinaryIO) -> Iterator[Request]:
             raise TraceError(f"line {number}: {error}") from error
         if request.method == "GET":
             size = whole_size(str(request.bytes), number)
-            yield f"{request.host}{request.path}", size, request.time.timestamp()
+            yield f"{request.host}{request.path}", size, request.time.timestamp(), ANYWHERE
 
 
 def _time(text: str, form: str, line: int) -> float:

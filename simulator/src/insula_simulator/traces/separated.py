@@ -12,7 +12,16 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 import polars as pl
 
-from insula_simulator.traces.chunks import Chunk, Request, TraceError, in_chunks, key_of, occupied
+from insula_simulator.traces.chunks import (
+    ANYWHERE,
+    LARGEST,
+    Chunk,
+    Request,
+    TraceError,
+    in_chunks,
+    key_of,
+    occupied,
+)
 from insula_simulator.traces.lines import (
     LINE_LIMIT,
     is_size,
@@ -27,6 +36,8 @@ ID_NAMES = ("id", "obj_id", "object_id", "key")
 SIZE_NAMES = ("size", "obj_size", "object_size", "bytes")
 TIME_NAMES = ("time", "timestamp", "clock_time")
 
+REGION_NAME = "region"
+
 
 class Columns(NamedTuple):
     """Where a row has what; ``time`` is None where the trace has none."""
@@ -37,10 +48,14 @@ class Columns(NamedTuple):
     sizes_too: int | None = None
     """A column added to the size (Twitter: key and value)."""
     operation: int | None = None
+    region: int | None = None
+    names: tuple[str, ...] = ()
+    """The regions that may be named."""
 
     @property
     def last(self) -> int:
-        return max(each for each in self if each is not None)
+        places = (self.key, self.size, self.time, self.sizes_too, self.operation, self.region)
+        return max(each for each in places if each is not None)
 
 
 WITHOUT_HEADER = Columns(key=1, size=2, time=0)
@@ -48,12 +63,14 @@ TWITTER = Columns(key=1, size=3, time=0, sizes_too=2, operation=5)
 TWITTER_FIELDS = 7
 
 
-def read_csv(file: BinaryIO) -> Iterator[Chunk]:
-    """A header that names ``id`` and ``size`` and perhaps ``time`` (any order, more columns are
-    ignored), or without a header ``time,id,size``.
+def read_csv(file: BinaryIO, regions: tuple[str, ...] = ()) -> Iterator[Chunk]:
+    """A header that names ``id`` and ``size`` and perhaps ``time`` and ``region`` (any order, more
+    columns are ignored), or without a header ``time,id,size``. A region is looked at only where
+    ``regions`` says which there are.
 
     Raises:
-        TraceError: a line is too long, not UTF-8, not CSV, or lacks an id or a size.
+        TraceError: a line is too long, not UTF-8, not CSV, lacks an id or a size, or names a
+            region that is not there.
     """
     lines = numbered_lines(file)
     for number, line in lines:
@@ -63,7 +80,7 @@ def read_csv(file: BinaryIO) -> Iterator[Chunk]:
             raise TraceError(f"line {number}: {error}") from error
         if not fields:
             continue
-        columns, is_header = _columns(fields, number)
+        columns, is_header = _columns(fields, number, regions)
         rest = _Rewound(b"" if is_header else line.encode(), file)
         yield from _read_blocks(rest, columns, number + 1 if is_header else number)
         return
@@ -140,6 +157,8 @@ def _fast(block: bytes, columns: Columns) -> Chunk | None:
         reads = pl.col(names[columns.operation]).is_in(["get", "gets"])
         size = value + _integer(names[columns.sizes_too])
         wanted[0] = pl.when(reads & (value == 0)).then(0).otherwise(size).alias("size")
+    if columns.region is not None:
+        wanted.append(_places(pl.col(names[columns.region]), columns.names))
     table = frame.select(wanted)
     ids = table["id"]
     if sum(table.null_count().row(0)) or (ids.str.strip_chars() != ids).any():
@@ -149,13 +168,22 @@ def _fast(block: bytes, columns: Columns) -> Chunk | None:
     times = table["time"].to_numpy() if columns.time is not None else np.zeros(len(table))
     if not (np.isfinite(times).all() and (times >= 0).all() and (times < 1e18).all()):
         return None
-    keys = _keys(table["id"])
-    return occupied(Chunk(keys.view(np.int64), table["size"].to_numpy().astype(np.int64), times))
+    places = table["region"].to_numpy() if columns.region is not None else None
+    keys, sizes = _keys(table["id"]).view(np.int64), table["size"].to_numpy().astype(np.int64)
+    return occupied(Chunk(keys, sizes, times, None, places))
 
 
 def _integer(name: str) -> pl.Expr:
     digits = pl.col(name).str.contains(r"^[0-9]{1,18}$")
-    return pl.when(digits).then(pl.col(name).cast(pl.Int64, strict=False))
+    number = pl.col(name).cast(pl.Int64, strict=False)
+    return pl.when(digits & (number <= LARGEST)).then(number)
+
+
+def _places(column: pl.Expr, names: tuple[str, ...]) -> pl.Expr:
+    """Where each region stands in the list; null for one that is not there."""
+    known = {name: place for place, name in enumerate(names)} | {"": ANYWHERE}
+    filled = column.fill_null("").str.strip_chars()
+    return filled.replace_strict(known, default=None, return_dtype=pl.Int64).alias("region")
 
 
 def _keys(ids: pl.Series) -> np.ndarray[tuple[int], np.dtype[np.uint64]]:
@@ -193,10 +221,22 @@ def _request(row: list[str], columns: Columns, line: int) -> Request:
     if columns.sizes_too is not None and columns.operation is not None:
         empty = size == 0 and row[columns.operation] in ("get", "gets")
         size = 0 if empty else size + whole_size(row[columns.sizes_too].strip(), line)
-    return key, size, 0.0 if columns.time is None else seconds(row[columns.time], line)
+    time = 0.0 if columns.time is None else seconds(row[columns.time], line)
+    return key, size, time, _region(row, columns, line)
 
 
-def _columns(first: list[str], line: int) -> tuple[Columns, bool]:
+def _region(row: list[str], columns: Columns, line: int) -> int:
+    name = "" if columns.region is None else row[columns.region].strip()
+    if name and name not in columns.names:
+        raise TraceError(f"line {line}: region {name[:64]!r} is none of {_listed(columns.names)}")
+    return columns.names.index(name) if name else ANYWHERE
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:8]) + (", …" if len(names) > 8 else "")
+
+
+def _columns(first: list[str], line: int, regions: tuple[str, ...] = ()) -> tuple[Columns, bool]:
     """Where things stand, and whether ``first`` was the header that says so."""
     names = [field.strip().lower() for field in first]
 
@@ -205,7 +245,9 @@ def _columns(first: list[str], line: int) -> tuple[Columns, bool]:
 
     key, size = place(ID_NAMES), place(SIZE_NAMES)
     if key is not None and size is not None:
-        return Columns(key, size, place(TIME_NAMES)), True
+        region = place((REGION_NAME,)) if regions else None
+        time = place(TIME_NAMES)
+        return Columns(key, size, time, region=region, names=regions), True
     if len(names) > WITHOUT_HEADER.last and is_size(names[WITHOUT_HEADER.size]):
         return WITHOUT_HEADER, False
     raise TraceError(f"line {line}: neither a header that names id and size nor time,id,size")
