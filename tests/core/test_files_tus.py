@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import select
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
@@ -162,6 +163,12 @@ def test_what_arrived_before_the_connection_broke_is_kept(acme: TestTenant) -> N
 def _send_a_part(tenant: TestTenant, address: str, *, declared: int, sent: bytes) -> None:
     """A request that ends before its body does."""
     host, port = tenant.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(_head(tenant, address, host, declared) + sent)
+        connection.shutdown(socket.SHUT_WR)
+
+
+def _head(tenant: TestTenant, address: str, host: str, declared: int) -> bytes:
     headers = {
         **APPEND,
         "Host": host,
@@ -170,9 +177,21 @@ def _send_a_part(tenant: TestTenant, address: str, *, declared: int, sent: bytes
         "Content-Length": str(declared),
     }
     lines = [f"PATCH {address} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items()), "", ""]
-    with socket.create_connection((host, int(port))) as connection:
-        connection.sendall("\r\n".join(lines).encode() + sent)
-        connection.shutdown(socket.SHUT_WR)
+    return "\r\n".join(lines).encode()
+
+
+def test_who_is_refused_early_gets_to_hear_it(acme: TestTenant) -> None:
+    """Many clients read the answer only when they have sent all: were the connection closed on
+    bytes that nobody has read, it would be reset and the answer lost."""
+    address = begin_tus(acme, 1_000_000)
+    assert append(acme, address, 0, b"x" * 10).status_code == 204
+    host, port = acme.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(_head(acme, address, host, 800_000) + b"y" * 300_000)
+        assert not select.select([connection], [], [], 0.3)[0]
+        for _ in range(5):
+            connection.sendall(b"y" * 100_000)
+        assert connection.recv(100).startswith(b"HTTP/1.1 409")
 
 
 def test_a_dropped_upload_leaves_nothing(acme: TestTenant, installation: Installation) -> None:

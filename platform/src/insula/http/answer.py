@@ -6,6 +6,7 @@ from typing import Any
 from litestar.types import Message, Send
 
 from insula.http import conditional
+from insula.http.body import Unread
 from insula.http.errors import DATABASE_ERRORS, is_retryable, to_problem
 from insula.http.exchange import Exchange, refusal
 from insula.http.idempotency import REPLAYED, FirstAnswer, Idempotency
@@ -23,6 +24,8 @@ class Answer:
 
     def __init__(self, exchange: Exchange, send: Send) -> None:
         self.is_done = False
+        self.unread: Unread | None = None
+        """The request's body, if what is left of it has to be read before it is answered."""
         self._exchange = exchange
         self._send = send
         self._start: Any = None
@@ -139,6 +142,8 @@ class Answer:
         self.is_done = True
         exchange = self._exchange
         exchange.status, exchange.answer_bytes = status, len(body)
+        if self.unread is not None:
+            await self.unread.drain()
         await self._send(
             {"type": "http.response.start", "status": status, "headers": headers + self._tail()}
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from contextlib import suppress
 from itertools import accumulate
 from typing import Any, cast
 
@@ -21,11 +22,38 @@ _GRACE = 15.0
 """Seconds that a body may take …"""
 _SLOWEST = 16_384
 """… and a second more for each so many bytes of it."""
+_LINGER_BYTES = 1 << 20
+"""What is read of a body that nobody wants …"""
+_LINGER_SECONDS = 2.0
+"""… and for how long."""
 _NUL_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class ClientDisconnected(Exception):
     """The client went away before its body was complete; there is nobody to answer."""
+
+
+class Unread:
+    """Passes a body on, and can read what was left of it."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._ended = False
+
+    async def receive(self) -> Any:
+        message = await self._receive()
+        self._ended = not message.get("more_body", False)
+        return message
+
+    async def drain(self) -> None:
+        """Before an answer that came early: a connection that is closed on bytes nobody has read
+        is reset, and the client may lose the answer with it (RFC 9112, section 9.6)."""
+        size = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LINGER_SECONDS):
+                while not self._ended and size < _LINGER_BYTES:
+                    message = await self.receive()
+                    size += len(message.get("body", b""))
 
 
 async def read_body(receive: Receive, declared: bytes | None, limit: int) -> bytes:

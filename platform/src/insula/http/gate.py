@@ -17,7 +17,7 @@ from litestar.types import ASGIApp, HTTPScope, Receive, Scope, Send
 from insula.db import Database
 from insula.http.address import client_address
 from insula.http.answer import Answer
-from insula.http.body import ClientDisconnected, check_json, paced, read_body
+from insula.http.body import ClientDisconnected, Unread, check_json, paced, read_body
 from insula.http.dialect import GATED, Dialects
 from insula.http.door import SIGN_UP, Door
 from insula.http.drain import Drain
@@ -66,7 +66,9 @@ _PREFLIGHT: list[tuple[bytes, bytes]] = [
     ),
     (b"access-control-max-age", b"600"),
 ]
-_ATTEMPTS = 3
+_ATTEMPTS = 10
+"""At the handler: each of a bucket's connections may have plans that a migration made invalid, and
+the next attempt may come to another of them."""
 
 
 class Gate:
@@ -174,6 +176,9 @@ class Gate:
             await self._app(scope, receive, answer)
             return
         exchange.extra += _PRIVATE
+        if exchange.method not in _SAFE and b"expect" not in exchange.headers:
+            answer.unread = Unread(receive)
+            receive = answer.unread.receive
         if exchange.path in self._ticketed:
             exchange.ticket = ticket_of(exchange)
         await self._door.admit(exchange)
