@@ -6,17 +6,17 @@ the result is the same for any number of threads.
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from insula_simulator import layout
-from insula_simulator.batch import Batch, brought_back, merged_by_time, rows_by_site
+from insula_simulator.batch import Batch, Sorted, brought_back, sorted_by_site
 from insula_simulator.cache import Cache
+from insula_simulator.crew import Crew
 from insula_simulator.network import freshness
 from insula_simulator.network.account import CENSUS, account, new_ledger
-from insula_simulator.network.freshness import REVALIDATED, STALE, STALE_ERROR
 from insula_simulator.network.traffic import synthesize
 from insula_simulator.recorded import Recording, settled
 from insula_simulator.scenario import Scenario, Site
@@ -99,10 +99,14 @@ class Simulation:
         Raises:
             NotConserved: see there.
         """
-        with ThreadPoolExecutor(self.threads) as pool:
-            for batch in self.recording.batches(CHUNK) if self.recording else self._synthetic():
-                self._chunk(pool, batch)
+        batches = self.recording.batches(CHUNK) if self.recording else self._synthetic()
+        upcoming = partial(next, batches, None)
+        with Crew(self.threads) as crew:
+            batch = upcoming()
+            while batch:
+                following = self._chunk(crew, batch, upcoming)
                 on_chunk(int(batch.numbers[-1]) + 1)
+                batch = following()
         self._check()
 
     def _synthetic(self) -> Iterator[Batch]:
@@ -116,47 +120,36 @@ class Simulation:
         synthesize(self.plan, start, keys, sizes, times, regions)
         return Batch(np.arange(start, start + count), keys, sizes, times, regions)
 
-    def _chunk(self, pool: ThreadPoolExecutor, batch: Batch) -> None:
-        chosen = self.steering.choose(batch)
-        parts = [batch.only(rows) for rows in rows_by_site(chosen, len(self.edges))]
-        answers = list(pool.map(Tier.answer, self.edges, parts))
-        bodies = list(pool.map(Tier.bodies, self.edges, parts, answers))
-        took = self._fetch(pool, parts, answers, bodies)
-        list(pool.map(self._finish, range(len(self.edges)), parts, answers, bodies, took))
+    def _chunk(
+        self, crew: Crew, batch: Batch, upcoming: Callable[[], Batch | None]
+    ) -> Callable[[], Batch | None]:
+        """Play a chunk; the answer has the next one, made while shields and origin, which keep
+        fewer threads busy, are at work."""
+        split = sorted_by_site(batch, self.steering.choose(batch), len(self.edges))
+        answers = crew.each(lambda i: self.edges[i].answer(split.parts[i]), len(self.edges))
+        following = crew.meanwhile(upcoming)
+        took = self._fetch(crew, split, answers)
+        crew.each(lambda i: self._finish(i, split.parts[i], answers[i], took[i]), len(took))
+        return following
 
-    def _fetch(
-        self,
-        pool: ThreadPoolExecutor,
-        parts: list[Batch],
-        answers: list[Answers],
-        bodies: list[Ints],
-    ) -> list[Floats]:
+    def _fetch(self, crew: Crew, split: Sorted, answers: list[Answers]) -> list[Floats]:
         """For each edge the seconds that its fetches took, -1 where they failed."""
-        asks = [part.only(answer.asked) for part, answer in zip(parts, answers, strict=True)]
-        merged, order = merged_by_time(asks)
+        asks, order = split.asks([answer.asked for answer in answers])
         if self.shields:
-            seconds = self.shields.fetch(pool, merged, self.origin)
+            seconds = self.shields.fetch(crew, asks, self.origin)
         else:
-            seconds = self.origin.fetch(merged, np.concatenate(bodies)[order])
-            seconds = np.where(seconds >= 0, seconds + self.up_rtts[merged.origins, 0], -1.0)
-        return brought_back(seconds, order, [len(each) for each in asks])
+            bodies = np.concatenate([answer.bodies for answer in answers])
+            seconds = self.origin.fetch(asks, bodies[order])
+            seconds = np.where(seconds >= 0, seconds + self.up_rtts[asks.origins, 0], -1.0)
+        return brought_back(seconds, order, [len(answer.asked) for answer in answers])
 
-    def _finish(self, i: int, part: Batch, answer: Answers, bodies: Ints, took: Floats) -> None:
-        """Settle the fates of failed fetches, and count what the clients of an edge saw."""
-        edge, asked, failed = self.edges[i], answer.asked, took < 0
-        edge.learn(took)
-        edge.bytes_fetched += int(bodies[~failed].sum())
-        inside = answer.inside(np.where(failed, 0.0, took))
-        lost = asked[failed & (answer.fates[asked] != STALE)]
-        kept = (answer.fates[lost] == REVALIDATED) & (self.scenario.http.stale_if_error > 0)
-        answer.fates[lost] = np.where(kept, STALE_ERROR, freshness.ERROR)
-        edge.failed += int((answer.fates == freshness.ERROR).sum())
-        fetched = np.zeros(len(part), np.int64)
-        fetched[asked] = np.where(failed, 0, bodies)
+    def _finish(self, i: int, part: Batch, answer: Answers, took: Floats) -> None:
+        """Settle what upstream answered an edge, and count what its clients saw."""
+        fetched = self.edges[i].settle(answer, took)
         account(
             self.ledgers[i], self.network, self.bin_width,
             np.ascontiguousarray(self.client_rtts[:, i]), part.numbers, part.times, part.origins,
-            part.sizes, answer.fates, inside, fetched,
+            part.sizes, answer.fates, answer.inside, fetched,
         )  # fmt: skip
 
     def _check(self) -> None:

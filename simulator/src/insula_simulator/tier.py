@@ -8,12 +8,20 @@ import numpy.typing as npt
 from insula_simulator.batch import Batch
 from insula_simulator.cache import Cache
 from insula_simulator.network import freshness
-from insula_simulator.network.chance import CHANGED, fill_uniform
 from insula_simulator.network.servers import Pool, PoolRules, new_pool, serve
+from insula_simulator.network.settling import (
+    ANSWERED,
+    BYTES,
+    FAILED,
+    TOOK,
+    send_upstream,
+    settle,
+)
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Fates = npt.NDArray[np.uint8]
+Flags = npt.NDArray[np.bool_]
 
 ASKS_UPSTREAM = np.zeros(len(freshness.FATES), bool)
 ASKS_UPSTREAM[[freshness.MISS, freshness.REVALIDATED, freshness.STALE]] = True
@@ -21,23 +29,15 @@ ASKS_UPSTREAM[[freshness.MISS, freshness.REVALIDATED, freshness.STALE]] = True
 
 @dataclass(slots=True)
 class Answers:
-    """What a site did with a batch. ``waits`` are seconds for a fetch under way, ``served`` seconds
-    in the site's own servers (-1: its queue was too long), ``asked`` the rows sent upstream."""
+    """What a site did with a batch. ``waits`` are seconds for a fetch under way, ``inside`` seconds
+    in the site's own servers (negative: its queue was too long), ``asked`` the rows sent upstream,
+    and ``bodies`` the bytes of each answer from there."""
 
     fates: Fates
     waits: Floats
-    served: Floats
+    inside: Floats
     asked: Ints
-
-    def inside(self, took: Floats) -> Floats:
-        """Seconds behind the site's door, given what upstream took for the rows asked. -1: failed.
-        Nobody waits for a revalidation in the background."""
-        inside = self.served + self.waits
-        waited = self.fates[self.asked] != freshness.STALE
-        rows = self.asked[waited]
-        inside[rows] = np.where(took[waited] >= 0, inside[rows] + took[waited], -1.0)
-        inside[(self.served < 0) | (self.fates == freshness.ERROR)] = -1.0
-        return inside
+    bodies: Ints
 
 
 @dataclass
@@ -67,19 +67,30 @@ class Tier:
 
     def answer(self, batch: Batch) -> Answers:
         """Requests of this site in order of time; while it is down they fail."""
-        dead = np.zeros(len(batch), bool)
-        for start, end, _ in self.down:
-            dead |= (batch.times >= start) & (batch.times < end)
-        if not dead.any():
-            fates, waits, served = self._answer(batch)
+        count, dead = len(batch), self._dead(batch.times)
+        if dead is None:
+            fates, waits, inside = self._answer(batch)
         else:
-            fates = np.full(len(batch), freshness.ERROR, np.uint8)
-            waits, served = np.zeros(len(batch)), np.zeros(len(batch))
-            fates[~dead], waits[~dead], served[~dead] = self._answer(batch.only(~dead))
-        asked = np.flatnonzero(ASKS_UPSTREAM[fates])
-        self.arrived += len(batch)
-        self.asked += len(asked)
-        return Answers(fates, waits, served, asked)
+            fates = np.full(count, freshness.ERROR, np.uint8)
+            waits, inside = np.zeros(count), np.zeros(count)
+            fates[~dead], waits[~dead], inside[~dead] = self._answer(batch.only(~dead))
+        asked, bodies = np.empty(count, np.int64), np.empty(count, np.int64)
+        asks = send_upstream(
+            ASKS_UPSTREAM, self.seed, self.unchanged, batch.numbers, batch.sizes, inside, fates,
+            asked, bodies,
+        )  # fmt: skip
+        self.arrived += count
+        self.asked += asks
+        return Answers(fates, waits, inside, asked[:asks], bodies[:asks])
+
+    def _dead(self, times: Floats) -> Flags | None:
+        """Which requests find the site down; None when that is nobody."""
+        dead = None
+        for start, end, _ in self.down:
+            if len(times) and times[0] < end and times[-1] >= start:
+                now = (times >= start) & (times < end)
+                dead = now if dead is None else dead | now
+        return dead
 
     def _answer(self, batch: Batch) -> tuple[Fates, Floats, Floats]:
         slots = self.cache.replay(batch.keys, batch.sizes)
@@ -90,23 +101,22 @@ class Tier:
             self.rules, slots, batch.times, self.fetch, self.expires, self.ready, fates, waits
         )
         self.retries += serve(self.pool, self.pool_rules, batch.times, self.arrived, served)
-        fates[served < 0] = freshness.ERROR
         return fates, waits, served
 
-    def bodies(self, batch: Batch, answers: Answers) -> Ints:
-        """Bytes of each answer from upstream: none where a revalidation finds nothing new."""
-        sizes, fates = batch.sizes[answers.asked], answers.fates[answers.asked]
-        revalidates = fates != freshness.MISS
-        if not revalidates.any():
-            return sizes
-        chances = np.empty(len(sizes))
-        fill_uniform(self.seed, CHANGED, batch.numbers[answers.asked], chances)
-        return np.where(revalidates & (chances < self.unchanged), 0, sizes)
-
-    def learn(self, took: Floats) -> None:
-        """The next chunk's fetches take as long as these did on average."""
-        if (took >= 0).any():
-            self.fetch = float(took[took >= 0].mean())
+    def settle(self, answers: Answers, took: Floats) -> Ints:
+        """Put what upstream took for each of the rows asked (-1: failed) into ``inside`` and the
+        fates. The answer has the bytes that each request fetched. The next chunk's fetches take as
+        long as these did on average."""
+        fetched, sums = np.empty(len(answers.fates), np.int64), np.empty(4)
+        settle(
+            self.rules.if_error, answers.asked, answers.bodies, took, answers.fates, answers.waits,
+            answers.inside, fetched, sums,
+        )  # fmt: skip
+        if sums[ANSWERED]:
+            self.fetch = float(sums[TOOK] / sums[ANSWERED])
+        self.bytes_fetched += int(sums[BYTES])
+        self.failed += int(sums[FAILED])
+        return fetched
 
     def _grow(self, rows: int) -> None:
         more = rows - len(self.expires)

@@ -1,15 +1,16 @@
 """What edges ask: by way of shields, if there are any, to the origin."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from insula_simulator.batch import Batch, brought_back, merged_by_time, rows_by_site
+from insula_simulator.batch import Batch, brought_back, sorted_by_site
+from insula_simulator.crew import Crew
+from insula_simulator.network.freshness import ERROR
 from insula_simulator.network.routing import BY_REGION, route
 from insula_simulator.network.servers import Pool, PoolRules, new_pool, serve
-from insula_simulator.tier import Tier
+from insula_simulator.tier import Answers, Tier
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -43,28 +44,26 @@ class Shields:
     changes: Floats
     tables: Ints
 
-    def fetch(self, pool: ThreadPoolExecutor, batch: Batch, origin: Origin) -> Floats:
+    def fetch(self, crew: Crew, batch: Batch, origin: Origin) -> Floats:
         """Seconds that each fetch of an edge took by way of its shield; -1 where it failed."""
         chosen = np.empty(len(batch), np.int64)
         route(
             BY_REGION, 0, 0, batch.keys, batch.origins, batch.times, self.changes, self.tables,
             chosen,
         )  # fmt: skip
-        rows = rows_by_site(chosen, len(self.tiers))
-        parts = [batch.only(each) for each in rows]
-        answers = list(pool.map(Tier.answer, self.tiers, parts))
-        asks = [part.only(answer.asked) for part, answer in zip(parts, answers, strict=True)]
-        bodies = [Tier.bodies(*each) for each in zip(self.tiers, parts, answers, strict=True)]
-        merged, order = merged_by_time(asks)
-        got = origin.fetch(merged, np.concatenate(bodies)[order])
-        took = brought_back(got, order, [len(each) for each in asks])
+        split = sorted_by_site(batch, chosen, len(self.tiers))
+        answers = crew.each(lambda i: self.tiers[i].answer(split.parts[i]), len(self.tiers))
+        asks, order = split.asks([answer.asked for answer in answers])
+        bodies = np.concatenate([answer.bodies for answer in answers])
+        got = origin.fetch(asks, bodies[order])
+        took = brought_back(got, order, [len(answer.asked) for answer in answers])
+        up = crew.each(lambda i: self._settle(i, split.parts[i], answers[i], took[i]), len(took))
         seconds = np.empty(len(batch))
-        for i, tier in enumerate(self.tiers):
-            up = np.where(took[i] >= 0, took[i] + self.origin_rtts[i, 0], -1.0)
-            tier.learn(up)
-            tier.bytes_fetched += int(bodies[i].sum())
-            inside = answers[i].inside(up)
-            tier.failed += int((inside < 0).sum())
-            there = self.edge_rtts[parts[i].origins, i]
-            seconds[rows[i]] = np.where(inside >= 0, inside + there, -1.0)
+        seconds[split.rows] = np.concatenate(up)
         return seconds
+
+    def _settle(self, i: int, part: Batch, answer: Answers, took: Floats) -> Floats:
+        """Seconds that each request of a shield took, with the way there and back."""
+        self.tiers[i].settle(answer, np.where(took >= 0, took + self.origin_rtts[i, 0], -1.0))
+        there = self.edge_rtts[part.origins, i]
+        return np.where(answer.fates != ERROR, answer.inside + there, -1.0)

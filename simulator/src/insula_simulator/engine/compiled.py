@@ -14,6 +14,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _settings: Any = _numba_config
+_njit: Any = njit  # its types leave out the option for references
 _PACKAGE = Path(__file__).parents[1]
 _KERNELS = ("engine", "policies", "network")
 """The packages whose functions are compiled."""
@@ -55,7 +56,7 @@ def _kept(function: Callable[P, R], *, counts_references: bool) -> Callable[P, R
     before = _settings.CACHE_DIR
     _settings.CACHE_DIR = kernel_folder()
     try:
-        kernel: Callable[P, R] = njit(
+        kernel: Callable[P, R] = _njit(
             cache=True, nogil=True, error_model="numpy", _nrt=counts_references
         )(function)
     finally:
