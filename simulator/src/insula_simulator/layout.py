@@ -9,7 +9,7 @@ from insula_simulator.network import routing
 from insula_simulator.network.latency import Network, round_trips
 from insula_simulator.network.servers import PoolRules
 from insula_simulator.network.traffic import Plan, alias_table
-from insula_simulator.scenario import Failure, Origin, Region, Scenario, Servers, Site
+from insula_simulator.scenario import Failure, Origin, Region, Scenario, Servers, Site, Sizes
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -96,7 +96,7 @@ def traffic_plan(scenario: Scenario) -> Plan:
         np.cumsum(load / load.sum(axis=1, keepdims=True), axis=1),
         threshold,
         alias,
-        _sizes(scenario),
+        sizes_of(traffic.sizes, traffic.objects, scenario.seed),
         traffic.drift,
         traffic.one_hit_wonders,
         np.array([flash.start for flash in flashes], float),
@@ -115,10 +115,8 @@ def _load(scenario: Scenario, at: Floats) -> Floats:
     return np.maximum(load, 1e-12)
 
 
-def _sizes(scenario: Scenario) -> Ints:
-    about = scenario.traffic.sizes
-    chance = np.random.default_rng(scenario.seed)
-    objects = scenario.traffic.objects
+def sizes_of(about: Sizes, objects: int, seed: int) -> Ints:
+    chance = np.random.default_rng(seed)
     sizes = about.median * np.exp(about.sigma * chance.standard_normal(objects))
     tail = chance.random(objects) < about.pareto_share
     start = about.median * np.exp(2 * about.sigma)

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from insula_simulator.network.account import CENSUS, DELIVERED, Ledger, added, quantile
-from insula_simulator.network.freshness import FATES, HIT, STALE, STALE_ERROR
+from insula_simulator.network.freshness import ERROR, FATES, HIT, STALE, STALE_ERROR
 from insula_simulator.network.servers import PEAK, SERVER_SECONDS
 from insula_simulator.scenario import Site
 from insula_simulator.simulation import Simulation
@@ -71,7 +71,7 @@ def summarise(simulation: Simulation) -> Result:
         hit_ratio=hits / count,
         request_offload=1 - simulation.origin.arrived / count,
         byte_offload=1 - simulation.origin.bytes_sent / max(1, delivered),
-        error_ratio=int(fates[-1]) / count,
+        error_ratio=int(fates[ERROR]) / count,
         latency={"mean": mean} | _quantiles(total.latency.sum(axis=0)),
         in_flight=int(total.census[0]) / CENSUS,
         rate_times_latency=count / scenario.duration * mean,

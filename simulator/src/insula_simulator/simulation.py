@@ -14,6 +14,10 @@ import numpy.typing as npt
 from insula_simulator import layout
 from insula_simulator.batch import Batch, Sorted, brought_back, sorted_by_site
 from insula_simulator.cache import Cache
+from insula_simulator.content.catalogue import catalogue, plain_terms
+from insula_simulator.content.demand import Demand
+from insula_simulator.content.looks import Looks
+from insula_simulator.content.purges import purges
 from insula_simulator.crew import Crew
 from insula_simulator.network import freshness
 from insula_simulator.network.account import CENSUS, account, new_ledger
@@ -47,6 +51,9 @@ class Simulation:
         self.scenario = scenario = settled(scenario, self.recording)
         self.threads = threads or os.cpu_count() or 1
         self.plan = layout.traffic_plan(scenario)
+        self.demand = Demand(scenario, self.plan) if scenario.traffic.classes else None
+        self.catalogue = catalogue(scenario)
+        self.purges = purges(scenario, self.catalogue)
         self.network = layout.client_network(scenario)
         self.bin_width = scenario.duration / layout.BINS
         self.client_rtts = layout.rtts(scenario, scenario.regions, scenario.edges, users=True)
@@ -79,19 +86,26 @@ class Simulation:
         return Tier(
             cache=Cache(site.cache.policy, site.cache.size),
             rules=freshness.Rules(
-                http.ttl,
-                http.stale_while_revalidate,
-                http.stale_if_error,
                 http.negative_ttl,
                 http.collapse,
                 layout.intervals(scenario.failures, "origin", "down"),
+                bool(scenario.purges),
             ),
             pool_rules=layout.pool_rules(scenario, site.servers, target, seed),
             fetch=scenario.origin.servers.service + rtt,
             down=layout.intervals(scenario.failures, target, "down"),
             unchanged=http.unchanged,
             seed=seed,
+            terms=plain_terms(http),
+            looks=self._looks(site),
         )
+
+    def _looks(self, site: Site) -> Looks | None:
+        """None where nothing is said of content: then nothing is looked up for a request."""
+        if not self.scenario.purges and not self.scenario.traffic.classes:
+            return None
+        way = layout.rtts(self.scenario, [site], [self.scenario.origin])[0, 0] / 2
+        return Looks(self.catalogue, self.purges, float(way))
 
     def run(self, on_chunk: Callable[[int], None] = lambda done: None) -> None:
         """Play all requests, once. ``on_chunk`` hears how many are done.
@@ -99,7 +113,7 @@ class Simulation:
         Raises:
             NotConserved: see there.
         """
-        batches = self.recording.batches(CHUNK) if self.recording else self._synthetic()
+        batches = self.recording.batches(CHUNK) if self.recording else self.synthetic()
         upcoming = partial(next, batches, None)
         with Crew(self.threads) as crew:
             batch = upcoming()
@@ -109,7 +123,8 @@ class Simulation:
                 batch = following()
         self._check()
 
-    def _synthetic(self) -> Iterator[Batch]:
+    def synthetic(self) -> Iterator[Batch]:
+        """All requests, drawn from what the scenario says of them."""
         total = self.scenario.requests
         for start in range(0, total, CHUNK):
             yield self._requests(start, min(CHUNK, total - start))
@@ -118,7 +133,10 @@ class Simulation:
         keys, sizes, regions = (np.empty(count, np.int64) for _ in range(3))
         times = np.empty(count)
         synthesize(self.plan, start, keys, sizes, times, regions)
-        return Batch(np.arange(start, start + count), keys, sizes, times, regions)
+        batch = Batch(np.arange(start, start + count), keys, sizes, times, regions)
+        if self.demand:
+            self.demand.turn_to_classes(batch)
+        return batch
 
     def _chunk(
         self, crew: Crew, batch: Batch, upcoming: Callable[[], Batch | None]
@@ -149,7 +167,8 @@ class Simulation:
         account(
             self.ledgers[i], self.network, self.bin_width,
             np.ascontiguousarray(self.client_rtts[:, i]), part.numbers, part.times, part.origins,
-            part.sizes, answer.fates, answer.inside, fetched,
+            self.demand.wanted_of(part) if self.demand else part.sizes,
+            answer.fates, answer.inside, fetched,
         )  # fmt: skip
 
     def _check(self) -> None:

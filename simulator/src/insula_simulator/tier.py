@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from insula_simulator.batch import Batch
 from insula_simulator.cache import Cache
+from insula_simulator.content.looks import Look, Looks
 from insula_simulator.network import freshness
 from insula_simulator.network.servers import Pool, PoolRules, new_pool, serve
 from insula_simulator.network.settling import (
@@ -24,7 +25,8 @@ Fates = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.bool_]
 
 ASKS_UPSTREAM = np.zeros(len(freshness.FATES), bool)
-ASKS_UPSTREAM[[freshness.MISS, freshness.REVALIDATED, freshness.STALE]] = True
+ASKS_UPSTREAM[[freshness.MISS, freshness.REVALIDATED, freshness.STALE, freshness.PASS]] = True
+NO_PURGES = np.empty((0, 2))
 
 
 @dataclass(slots=True)
@@ -52,9 +54,13 @@ class Tier:
     down: Floats
     unchanged: float
     seed: int
+    terms: Floats
+    """Seconds of freshness and of staleness, where ``looks`` has no others."""
+    looks: Looks | None = None
     pool: Pool = field(init=False)
     expires: Floats = field(default_factory=lambda: np.zeros(0))
     ready: Floats = field(default_factory=lambda: np.zeros(0))
+    began: Floats = field(default_factory=lambda: np.zeros(0))
     arrived: int = 0
     asked: int = 0
     failed: int = 0
@@ -93,15 +99,22 @@ class Tier:
         return dead
 
     def _answer(self, batch: Batch) -> tuple[Fates, Floats, Floats]:
-        slots = self.cache.replay(batch.keys, batch.sizes)
+        look = self.looks.at(batch) if self.looks else self._plain(batch)
+        slots = self.cache.replay(batch.keys, look.sizes)
         self._grow(len(self.cache.state.nodes))
         fates, waits = np.empty(len(batch), np.uint8), np.empty(len(batch))
         served = np.empty(len(batch))
         freshness.judge(
-            self.rules, slots, batch.times, self.fetch, self.expires, self.ready, fates, waits
-        )
+            self.rules, look.terms, look.purged, slots, batch.times, self.fetch,
+            self.expires, self.ready, self.began, fates, waits,
+        )  # fmt: skip
+        if look.passed is not None:
+            fates[look.passed & (fates == freshness.MISS)] = freshness.PASS
         self.retries += serve(self.pool, self.pool_rules, batch.times, self.arrived, served)
         return fates, waits, served
+
+    def _plain(self, batch: Batch) -> Look:
+        return Look(batch.sizes, self.terms, NO_PURGES, None)
 
     def settle(self, answers: Answers, took: Floats) -> Ints:
         """Put what upstream took for each of the rows asked (-1: failed) into ``inside`` and the
@@ -109,8 +122,8 @@ class Tier:
         long as these did on average."""
         fetched, sums = np.empty(len(answers.fates), np.int64), np.empty(4)
         settle(
-            self.rules.if_error, answers.asked, answers.bodies, took, answers.fates, answers.waits,
-            answers.inside, fetched, sums,
+            float(self.terms[0, freshness.IF_ERROR]), answers.asked, answers.bodies, took,
+            answers.fates, answers.waits, answers.inside, fetched, sums,
         )  # fmt: skip
         if sums[ANSWERED]:
             self.fetch = float(sums[TOOK] / sums[ANSWERED])
@@ -123,3 +136,5 @@ class Tier:
         if more > 0:
             self.expires = np.concatenate([self.expires, np.zeros(more)])
             self.ready = np.concatenate([self.ready, np.zeros(more)])
+            if self.rules.purging:
+                self.began = np.concatenate([self.began, np.zeros(more)])

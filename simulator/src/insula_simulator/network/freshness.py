@@ -12,22 +12,28 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Fates = npt.NDArray[np.uint8]
 
-HIT, STALE, STALE_ERROR, COLLAPSED, REVALIDATED, MISS, NEGATIVE, ERROR = range(8)
+HIT, STALE, STALE_ERROR, COLLAPSED, REVALIDATED, MISS, NEGATIVE, ERROR, PASS = range(9)
 FATES = (
     "hit", "stale", "stale_if_error", "collapsed", "revalidated", "miss", "negative", "error",
+    "pass",
 )  # fmt: skip
 """Every request has exactly one of these fates at a cache."""
 
 
-class Rules(NamedTuple):
-    """Seconds; ``outages`` are when nothing answers upstream, as rows of from and to."""
+TTL, WHILE_REVALIDATE, IF_ERROR = range(3)
+"""Columns of terms: seconds."""
+HARD, SOFT = range(2)
+"""Columns of purges: when the last one before a request was heard of."""
 
-    ttl: float
-    while_revalidate: float
-    if_error: float
+
+class Rules(NamedTuple):
+    """Seconds; ``outages`` are when nothing answers upstream, as rows of from and to. Fetches are
+    noted where there are purges, for which that matters."""
+
     negative_ttl: float
     collapse: bool
     outages: Floats
+    purging: bool
 
 
 @compiled
@@ -39,34 +45,54 @@ def _out(outages: Floats, time: float) -> bool:
 
 
 @compiled
-def judge(
+def _is_gone(
+    rules: Rules, purged: Floats, i: int, time: float, expires: Floats, began: Floats, slot: int
+) -> bool:
+    """Whether what the slot holds is purged, or a failure remembered for long enough. A soft purge
+    ends its freshness."""
+    if rules.purging and began[slot] <= purged[i, HARD]:
+        return True
+    if expires[slot] < 0:
+        return bool(time >= -expires[slot])
+    if rules.purging and began[slot] <= purged[i, SOFT]:
+        expires[slot] = min(expires[slot], purged[i, SOFT])
+    return False
+
+
+@compiled
+def judge(  # noqa: PLR0912 - one decision, in RFC 9111's order
     rules: Rules,
+    terms: Floats,
+    purged: Floats,
     slots: Ints,
     times: Floats,
     fetch: float,
     expires: Floats,
     ready: Floats,
+    began: Floats,
     fates: Fates,
     waits: Floats,
 ) -> None:
     """Requests in order of time. ``fetch`` is how long upstream takes at present. For each slot
-    ``expires`` is the end of freshness (negative: of a remembered failure) and ``ready`` when the
-    body has arrived. Fills in the fate, and for COLLAPSED how long the request waits."""
+    ``expires`` is the end of freshness (negative: of a remembered failure), ``ready`` when the
+    body has arrived, ``began`` when it was asked for. ``terms`` has a row a request, or one for
+    all. Fills in the fate, and for COLLAPSED how long the request waits."""
+    apart = terms.shape[0] == slots.size
     for i in range(slots.size):
         time, slot = times[i], slots[i]
+        row = i if apart else 0
         out = _out(rules.outages, time)
         waits[i] = 0.0
         if slot == -1:
             fates[i] = ERROR if out else MISS
             continue
-        is_new = slot < 0
-        if is_new:
-            slot = -2 - slot
-        elif expires[slot] < 0:
-            if time < -expires[slot]:
+        if slot < 0:
+            slot, is_new = -2 - slot, True
+        else:
+            is_new = _is_gone(rules, purged, i, time, expires, began, slot)
+            if not is_new and expires[slot] < 0:
                 fates[i] = NEGATIVE
                 continue
-            is_new = True
         if is_new and out:
             fates[i] = ERROR
             ready[slot] = time
@@ -74,18 +100,24 @@ def judge(
         elif is_new:
             fates[i] = MISS
             ready[slot] = time + fetch
-            expires[slot] = time + fetch + rules.ttl
+            expires[slot] = time + fetch + terms[row, TTL]
         elif time < ready[slot]:
             fates[i] = COLLAPSED if rules.collapse else MISS
             waits[i] = ready[slot] - time if rules.collapse else 0.0
+            continue
         elif time < expires[slot]:
             fates[i] = HIT
+            continue
         elif out:
-            fates[i] = STALE_ERROR if time - expires[slot] < rules.if_error else ERROR
-        elif time - expires[slot] < rules.while_revalidate:
+            fresh_enough = time - expires[slot] < terms[row, IF_ERROR]
+            fates[i] = STALE_ERROR if fresh_enough else ERROR
+            continue
+        elif time - expires[slot] < terms[row, WHILE_REVALIDATE]:
             fates[i] = STALE
-            expires[slot] = time + fetch + rules.ttl
+            expires[slot] = time + fetch + terms[row, TTL]
         else:
             fates[i] = REVALIDATED
             ready[slot] = time + fetch
-            expires[slot] = time + fetch + rules.ttl
+            expires[slot] = time + fetch + terms[row, TTL]
+        if rules.purging:
+            began[slot] = time

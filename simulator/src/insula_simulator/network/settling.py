@@ -8,6 +8,7 @@ from insula_simulator.network.chance import CHANGED, uniform
 from insula_simulator.network.freshness import (
     ERROR,
     MISS,
+    PASS,
     REVALIDATED,
     STALE,
     STALE_ERROR,
@@ -45,7 +46,7 @@ def send_upstream(
             continue
         asked[count] = i
         bodies[count] = sizes[i]
-        if fates[i] != MISS and uniform(seed, CHANGED, numbers[i]) < unchanged:
+        if fates[i] not in (MISS, PASS) and uniform(seed, CHANGED, numbers[i]) < unchanged:
             bodies[count] = 0
         count += 1
     return count

@@ -12,6 +12,8 @@ from msgspec import Meta, field
 from msgspec.structs import replace
 
 from insula_simulator.policies import POLICIES, CacheTooSmall
+from insula_simulator.scenario.checks import check_classes, check_purges
+from insula_simulator.scenario.content import Content, Purge, Sizes
 from insula_simulator.scenario.parts import (
     AtLeastZero,
     Count,
@@ -26,20 +28,11 @@ from insula_simulator.scenario.parts import (
 from insula_simulator.scenario.recorded import MOST_REQUESTS, Recorded, beside, check_trace
 
 __all__ = [
-    "AtLeastZero", "Cache", "Cost", "Count", "Failure", "Flash", "Http", "Latitude", "Longitude",
-    "Name", "Network", "Origin", "Part", "Positive", "Region", "Routing", "Scenario",
-    "ScenarioError", "Servers", "Share", "Site", "Sizes", "Traffic", "check", "read_scenario",
+    "AtLeastZero", "Cache", "Content", "Cost", "Count", "Failure", "Flash", "Http", "Latitude",
+    "Longitude", "Name", "Network", "Origin", "Part", "Positive", "Purge", "Region", "Routing",
+    "Scenario", "ScenarioError", "Servers", "Share", "Site", "Sizes", "Traffic", "check",
+    "read_scenario",
 ]  # fmt: skip
-
-
-class Sizes(Part, frozen=True):
-    """Object sizes: lognormal, with a Pareto tail for a share of them."""
-
-    median: Positive = 30_000.0
-    sigma: Annotated[float, Meta(ge=0, le=5)] = 1.5
-    pareto_share: Share = 0.02
-    pareto_alpha: Annotated[float, Meta(gt=0, le=10)] = 1.2
-    largest: Annotated[int, Meta(ge=1, le=1 << 40)] = 1_000_000_000
 
 
 class Flash(Part, frozen=True):
@@ -65,6 +58,9 @@ class Traffic(Recorded, frozen=True):
     """How far load falls in the small hours of each region, as a share of its mean."""
     sizes: Sizes = field(default_factory=Sizes)
     flash: Annotated[list[Flash], Meta(max_length=16)] = field(default_factory=list)
+    classes: Annotated[list[Content], Meta(max_length=30)] = field(default_factory=list)
+    """Where there are any, requests are for these, and objects, zipf, drift, one_hit_wonders and
+    sizes above say what flash crowds find."""
 
 
 class Cache(Part, frozen=True):
@@ -182,6 +178,7 @@ class Scenario(Part, frozen=True, kw_only=True):
     network: Network = field(default_factory=Network)
     routing: Routing = field(default_factory=Routing)
     failures: Annotated[list[Failure], Meta(max_length=100)] = field(default_factory=list)
+    purges: Annotated[list[Purge], Meta(max_length=1000)] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
 
 
@@ -215,6 +212,8 @@ def check(scenario: Scenario) -> None:
     for i, failure in enumerate(scenario.failures):
         if failure.target not in known:
             raise ScenarioError(f"{failure.target!r} is not there - at `$.failures[{i}].target`")
+    check_classes(scenario.traffic.classes, traced=bool(scenario.traffic.trace))
+    check_purges(scenario.purges, scenario.traffic.classes, scenario.duration)
 
 
 def _check_cache(cache: Cache, key: str) -> None:

@@ -1,0 +1,1 @@
+"""What is distributed and how caches treat it: classes of content, purging, admission, pushing."""

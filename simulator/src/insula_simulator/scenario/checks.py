@@ -1,0 +1,61 @@
+"""What types cannot say of classes of content and of what is done to them."""
+
+from insula_simulator.scenario.content import Content, Purge
+from insula_simulator.scenario.parts import ScenarioError
+
+MOST_OBJECTS = 100_000_000
+MOST_CHUNKS = 1 << 20
+"""Pieces of an object: 20 bits of a key."""
+MOST_PURGES = 1_000_000
+ALL = "traffic"
+"""What the only class is called in URLs where there are no others."""
+
+
+def check_classes(classes: list[Content], *, traced: bool) -> None:
+    """Raises ScenarioError."""
+    if classes and traced:
+        raise ScenarioError("a trace says itself what is asked for - at `$.traffic.classes`")
+    names = [each.name for each in classes]
+    for i, each in enumerate(classes):
+        key = f"$.traffic.classes[{i}]"
+        if each.name in names[:i]:
+            raise ScenarioError(f"the name {each.name!r} is taken - at `{key}.name`")
+        if "*" in each.tags:
+            raise ScenarioError(f"'*' is what all objects carry - at `{key}.tags`")
+        if each.chunk is None and each.range is not None:
+            raise ScenarioError(f"ranges need a size of chunks - at `{key}.range`")
+        if each.chunk is not None and each.sizes.largest > each.chunk * MOST_CHUNKS:
+            raise ScenarioError(f"over {MOST_CHUNKS:,} chunks an object - at `{key}.chunk`")
+    if sum(each.objects for each in classes) > MOST_OBJECTS:
+        raise ScenarioError(f"over {MOST_OBJECTS:,} objects in all - at `$.traffic.classes`")
+
+
+def check_purges(purges: list[Purge], classes: list[Content], duration: float) -> None:
+    """Raises ScenarioError."""
+    tags = {tag for each in classes for tag in each.tags} | {"*"}
+    objects = {each.name: each.objects for each in classes} or {ALL: 1 << 30}
+    for i, purge in enumerate(purges):
+        key = f"$.purges[{i}]"
+        if (purge.tag is None) == (purge.url is None):
+            raise ScenarioError(f"either a tag or a url - at `{key}`")
+        if purge.tag is not None and purge.tag not in tags:
+            raise ScenarioError(f"no class has the tag {purge.tag!r} - at `{key}.tag`")
+        count = 1
+        if purge.url is not None:
+            name, first, last = url_parts(purge.url)
+            if name not in objects:
+                raise ScenarioError(f"there is no class {name!r} - at `{key}.url`")
+            if not first <= last < objects[name]:
+                raise ScenarioError(f"objects are 0 to {objects[name] - 1} - at `{key}.url`")
+            count = last - first + 1
+        if purge.every > 0:
+            count *= int(max(duration - purge.at, 0) / purge.every) + 1
+        if count > MOST_PURGES:
+            raise ScenarioError(f"over {MOST_PURGES:,} purges - at `{key}`")
+
+
+def url_parts(url: str) -> tuple[str, int, int]:
+    """Class, first and last object."""
+    name, _, numbers = url.rpartition("/")
+    first, _, last = numbers.partition("-")
+    return name, int(first), int(last or first)

@@ -1,0 +1,148 @@
+"""Classes of content, pieces of objects, purges: against plain Python, request by request."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from insula_simulator.results import Result, summarise
+from insula_simulator.scenario import ScenarioError
+from insula_simulator.simulation import Simulation
+from simulator.networks import described, scenario
+from simulator.plain_edge import PlainEdge, Purged
+
+CAPACITY = 60_000_000
+PLACE = {"latitude": 50.1, "longitude": 8.7}
+PLENTY = {"count": 10_000, "service": 0.01, "spread": 0.0}
+CLASSES: list[dict[str, Any]] = [
+    {"name": "pages", "share": 3.0, "objects": 400, "ttl": 120.0, "tags": {"all pages": 1.0}},
+    {"name": "images", "share": 4.0, "objects": 600, "tags": {"shop": 0.5}},
+    {"name": "api", "share": 1.0, "objects": 50, "cacheable": False},
+    {"name": "films", "share": 2.0, "objects": 20, "chunk": 100_000, "range": 250_000,
+     "finish": 0.5, "sizes": {"median": 2_000_000.0, "sigma": 0.3, "largest": 5_000_000}},
+]  # fmt: skip
+
+
+def one_edge(**changes: Any) -> dict[str, Any]:
+    """An edge beside its origin, and neither ever busy."""
+    return (
+        described(
+            requests=20_000,
+            regions=[{"name": "here"} | PLACE],
+            edges=[
+                {"name": "here", "cache": {"size": CAPACITY}, "servers": PLENTY} | PLACE,
+            ],
+            shields=[],
+            origin=PLACE | {"servers": PLENTY},
+        )
+        | changes
+    )
+
+
+def run(**changes: Any) -> tuple[Simulation, Result]:
+    simulation = Simulation(scenario(**changes), 1)
+    simulation.run()
+    return simulation, summarise(simulation)
+
+
+def requests_of(simulation: Simulation) -> list[tuple[int, int, float]]:
+    """What the same scenario asks for, drawn once more."""
+    (batch,) = Simulation(simulation.scenario, 1).synthetic()
+    return list(zip(batch.keys.tolist(), batch.sizes.tolist(), batch.times.tolist(), strict=True))
+
+
+def key_of(kind: int, number: int) -> int:
+    return kind << 54 | number << 20
+
+
+PURGES: list[dict[str, Any]] = [
+    {"at": 500.0, "tag": "all pages", "delay": 2.0},
+    {"at": 900.0, "tag": "*", "kind": "soft", "delay": 0.0},
+    {"at": 1500.0, "url": "images/0-49", "kind": "hard", "delay": 1.0, "over": 10.0},
+    {"at": 1600.0, "url": "images/3", "kind": "soft", "delay": 0.0, "every": 100.0},
+]
+
+
+@pytest.mark.parametrize("while_revalidate", [0.0, 90.0])
+def test_fates_are_those_of_a_plain_dictionary_with_purges(while_revalidate: float) -> None:
+    http = {"ttl": 400.0, "stale_while_revalidate": while_revalidate}
+    changes = one_edge(traffic={"classes": CLASSES}, http=http, purges=PURGES)
+    simulation, result = run(**changes)
+    way = 0.00025  # half of what a round trip within a city takes
+    keys = [(key, kind) for key, _, _ in requests_of(simulation) for kind in [key >> 54]]
+    pages = {key for key, kind in keys if kind == 1}
+    purges = [Purged(502.0 + way, hard=True, matches=pages)]
+    purges.append(Purged(900.0 + way, hard=False, matches=None))
+    purges += [Purged(1501.0 + way + i * 0.2, hard=True, matches={key_of(2, i)}) for i in range(50)]
+    purges += [
+        Purged(at + way, hard=False, matches={key_of(2, 3)}) for at in range(1600, 3600, 100)
+    ]
+    fetch = 0.01 + 0.0005
+    edge = PlainEdge(
+        CAPACITY, fetch, {1: 120.0, 2: 400.0, 3: 400.0, 4: 400.0}, while_revalidate, {3}, purges
+    )
+    edge.play(requests_of(simulation))
+    assert {k: v for k, v in result.fates.items() if v} == dict(edge.fates)
+    assert edge.fates["stale"] > 100 or not while_revalidate
+    assert edge.fates["revalidated"] > 100
+
+
+def test_every_class_has_its_share_and_keys_of_its_own() -> None:
+    simulation, result = run(**one_edge(traffic={"classes": CLASSES}))
+    asked = requests_of(simulation)
+    for kind, each in enumerate(CLASSES, 1):
+        mine = [key for key, _, _ in asked if key >> 54 == kind]
+        assert len(mine) == pytest.approx(2000 * each["share"], rel=0.1)
+        assert max(mine) < key_of(kind, each["objects"])
+    assert result.fates["pass"] == sum(key >> 54 == 3 for key, _, _ in asked)
+
+
+def test_viewers_ask_for_one_piece_after_the_other_and_some_stop_early() -> None:
+    films = CLASSES[3] | {"pace": 3600.0 / 20_000}  # one viewer at a time
+    simulation, result = run(**one_edge(traffic={"classes": [films]}))
+    asked = requests_of(simulation)
+    chunks = [key & (1 << 20) - 1 for key, _, _ in asked]
+    films_seen = [key >> 20 for key, _, _ in asked]
+    steps = list(zip(films_seen, chunks, films_seen[1:], chunks[1:], strict=False))
+    assert all(later in (chunk, chunk + 1) or later == 0 for _, chunk, _, later in steps)
+    assert all(later == 0 for film, _, after, later in steps if film != after)
+    sizes: dict[int, dict[int, int]] = {}
+    for film, chunk, (_, size, _) in zip(films_seen, chunks, asked, strict=True):
+        assert sizes.setdefault(film, {}).setdefault(chunk, size) == size <= 100_000
+    early = sum(0 < chunk < max(sizes[film]) and later == 0 for film, chunk, _, later in steps)
+    ends = sum(later == 0 and chunk > 0 for _, chunk, _, later in steps)
+    assert 0.35 < early / ends < 0.6
+    assert result.bytes_delivered < sum(size for _, size, _ in asked)
+
+
+def test_a_purge_costs_the_origin_what_was_purged_and_a_soft_one_less() -> None:
+    http = {"ttl": 86_400.0, "stale_while_revalidate": 1800.0}
+    traffic = {"objects": 1000}
+    _, none = run(**one_edge(http=http, traffic=traffic))
+    _, hard = run(**one_edge(http=http, traffic=traffic, purges=[{"at": 1800.0, "tag": "*"}]))
+    _, soft = run(
+        **one_edge(http=http, traffic=traffic, purges=[{"at": 1800.0, "tag": "*", "kind": "soft"}])
+    )
+    assert none.fates["miss"] == soft.fates["miss"] < hard.fates["miss"]
+    assert soft.fates["stale"] > 100
+    assert none.bytes_from_origin < soft.bytes_from_origin < hard.bytes_from_origin
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"purges": [{"at": 1.0, "tag": "news"}]}, "$.purges[0].tag"),
+        ({"purges": [{"at": 1.0}]}, "$.purges[0]"),
+        ({"purges": [{"at": 1.0, "url": "videos/1"}]}, "$.purges[0].url"),
+        ({"traffic": {"classes": CLASSES}, "purges": [{"at": 1.0, "url": "films/5-20"}]},
+         "$.purges[0].url"),
+        ({"purges": [{"at": 1.0, "tag": "*", "every": 1e-6}]}, "$.purges[0]"),
+        ({"traffic": {"classes": [CLASSES[0], CLASSES[0]]}}, "$.traffic.classes[1].name"),
+        ({"traffic": {"classes": [{"name": "a", "range": 5}]}}, "$.traffic.classes[0].range"),
+        ({"traffic": {"classes": [{"name": "a", "chunk": 5}]}}, "$.traffic.classes[0].chunk"),
+    ],
+    ids=range(8),
+)  # fmt: skip
+def test_a_wrong_key_is_named(change: dict[str, Any], complaint: str, tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError) as error:
+        scenario(**change)
+    assert f"`{complaint}`" in str(error.value)
