@@ -12,7 +12,7 @@ from redis import Redis
 BURST = 40
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def replicas(installation: Installation) -> Iterator[list[WebServer]]:
     """Two more servers on the same data, which allow little."""
     environ = installation.environ | {

@@ -130,7 +130,7 @@ def test_a_sign_up_killed_half_way_leaves_nothing(installation: Installation, af
     environ = installation.environ | {"INSULA_METRICS_PORT": "0"}
     server = WebServer(environ, installation.home / "killed.log")
     server.start()
-    slugs = [f"k-{secrets.token_hex(5)}" for _ in range(30)]
+    slugs = [f"k-{secrets.token_hex(5)}" for _ in range(12)]
 
     def form(slug: str) -> dict[str, object]:
         owner = {"email": "o@example.com", "name": "O", "password": PASSWORD}

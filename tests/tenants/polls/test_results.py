@@ -104,13 +104,13 @@ def test_a_worker_that_dies_while_it_counts_loses_and_doubles_nothing(
     tenant: TestTenant, worker: WorkerProcess
 ) -> None:
     path = new_poll(tenant)
-    for _ in range(3):
+    for _ in range(2):
         answers = at_once([lambda: cast(tenant.anonymous(), path, 1).status_code] * 8)
         worker.kill()
         assert answers == [201] * 8
         worker.start()
-    results = results_with(tenant.http, path, 24)
-    assert results["counts"] == {"1": 24} == counted(exported(tenant.http, path))
+    results = results_with(tenant.http, path, 16)
+    assert results["counts"] == {"1": 16} == counted(exported(tenant.http, path))
 
 
 def test_events_tell_what_happened_and_not_who_voted(tenant: TestTenant) -> None:
