@@ -12,6 +12,7 @@ from insula_simulator.cache import Cache
 from insula_simulator.policies import POLICIES, CacheTooSmall
 from insula_simulator.progress import counting_progress, preparing, reading_progress
 from insula_simulator.replay import Outcome, is_compiled, replay, warm_up
+from insula_simulator.sweep.cli import sweep
 from insula_simulator.traces import READERS, TraceError, read_trace
 
 
@@ -19,6 +20,9 @@ from insula_simulator.traces import READERS, TraceError, read_trace
 @click.version_option(package_name="insula-simulator")
 def main() -> None:
     """Simulate caches of a content delivery network."""
+
+
+main.add_command(sweep)
 
 
 @main.command()

@@ -126,11 +126,15 @@ def _cost(simulation: Simulation, delivered: int) -> dict[str, float]:
     pools.append(simulation.origin.pool)
     seconds = sum(float(pool.gauges[SERVER_SECONDS]) for pool in pools)
     fetched = sum(edge.bytes_fetched for edge in simulation.edges) if simulation.shields else 0
+    hours = simulation.scenario.duration / 3600
+    sites = simulation.scenario.edges + simulation.scenario.shields
     parts = {
         "servers": seconds / 3600 * price.server_hour,
         "edge_traffic": delivered / 1e9 * price.edge_gigabyte,
         "shield_traffic": fetched / 1e9 * price.shield_gigabyte,
         "origin_traffic": simulation.origin.bytes_sent / 1e9 * price.origin_gigabyte,
+        "caches": sum(site.cache.size for site in sites) / 1e9 * hours * price.cache_gigabyte_hour,
+        "sites": len(sites) * hours * price.site_hour,
     }
     return parts | {"total": sum(parts.values())}
 

@@ -8,47 +8,22 @@ import polars as pl
 
 from insula_simulator.network.account import BUCKETS, FASTEST, PER_DECADE, Ledger
 from insula_simulator.report.charts import lines
+from insula_simulator.report.style import framed
 from insula_simulator.report.world import world
 from insula_simulator.results import Place, Result
 from insula_simulator.scenario import Scenario
 
-_STYLE = """
-:root{color-scheme:light dark;--ink:#1f2937;--soft:#6b7280;--line:#e5e7eb;--land:#e8edf3;
---page:#fff}
-@media(prefers-color-scheme:dark){:root{--ink:#e5e7eb;--soft:#9ca3af;--line:#374151;--land:#1f2a37;
---page:#111827}}
-body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--page);margin:2rem auto;
-max-width:1000px;padding:0 1rem}
-h1{margin:0}p.text{white-space:pre-line;max-width:70ch}
-.figures{display:flex;flex-wrap:wrap;gap:1.5rem;margin:1.2rem 0}.figures div{min-width:7rem}
-.figures b{display:block;font-size:1.5rem}.figures span{color:var(--soft)}
-figure{margin:1.5rem 0;display:inline-block;width:100%;max-width:490px}
-figcaption{font-weight:600}svg{width:100%;height:auto}
-polyline{fill:none;stroke-width:1.8}.grid,.way{stroke:var(--line)}.way{stroke-width:1.2}
-.tick,.note,.name{font-size:11px;fill:var(--soft)}.name{font-size:12px;fill:var(--ink)}
-.span{fill:#dc2626;opacity:.12}.land{fill:var(--land)}
-.users{fill:#2563eb;opacity:.25}.edge{fill:#2563eb}.shield{fill:#d97706}.origin{fill:#dc2626}
-.legend span{margin-right:1rem;color:var(--soft)}.legend i{display:inline-block;width:10px;
-height:10px;margin-right:5px;background:currentColor}
-.legend i.users,.legend i.edge{background:#2563eb}
-.legend i.shield{background:#d97706}.legend i.origin{background:#dc2626}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-td,th{padding:.3rem .6rem;border-bottom:1px solid var(--line);text-align:right}
-td:first-child,th:first-child{text-align:left}
-"""
-
 
 def page(scenario: Scenario, result: Result, series: pl.DataFrame, total: Ledger) -> str:
     """The report of a run, self-contained: no script, nothing loaded."""
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(result.name)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style>'
+    return framed(
+        result.name,
         f"<h1>{escape(result.name)}</h1><p class=text>{escape(scenario.text)}</p>"
         f"{_figures(result)}{world(scenario, result)}{_over_time(scenario, series)}"
         f"{_distributions(scenario, total)}<h2>Sites</h2>{_sites(result)}"
         f"<h2>Latency by region</h2>{_regions(result)}<h2>Cost</h2>{_costs(result)}"
         f"<p class=legend>{result.requests:,} requests in {result.seconds:,.0f} simulated seconds, "
-        f"seed {result.seed}.</p></html>"
+        f"seed {result.seed}.</p>",
     )
 
 

@@ -158,6 +158,10 @@ class Cost(Part, frozen=True):
     edge_gigabyte: AtLeastZero = 0.02
     shield_gigabyte: AtLeastZero = 0.01
     origin_gigabyte: AtLeastZero = 0.08
+    cache_gigabyte_hour: AtLeastZero = 0.0
+    """Of capacity, whether it is full or not."""
+    site_hour: AtLeastZero = 0.0
+    """Of an edge or a shield being there at all."""
 
 
 class Scenario(Part, frozen=True, kw_only=True):
