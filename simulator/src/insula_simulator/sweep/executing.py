@@ -55,7 +55,8 @@ def prepare(scenario: Scenario, values: Sequence[Sequence[object]]) -> None:
     for policy in policies & set(POLICIES):
         if not is_compiled(policy):
             warm_up(policy)
-    Simulation(replace(scenario, requests=min(scenario.requests, 1000))).run()
+    if not scenario.traffic.trace:
+        Simulation(replace(scenario, requests=min(scenario.requests, 1000))).run()
 
 
 def in_process(tasks: Sequence[Task]) -> Iterator[Outcome]:

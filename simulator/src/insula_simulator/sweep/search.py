@@ -28,7 +28,8 @@ def halve(
     points: Sequence[Point], requests: int, goal: Goal, evaluate: Evaluate
 ) -> dict[Point, Figures]:
     """Successive halving (Jamieson and Talwalkar, AISTATS 2016): all candidates as miniatures, the
-    better third of them larger, and what is left whole."""
+    better third of them larger, and what is left whole. ``requests`` is 0 where there can be no
+    miniatures, as of a recorded trace."""
     left = list(points)
     for share in SHARES:
         if len(left) <= LEAST_KEPT or requests * share < LEAST_REQUESTS:

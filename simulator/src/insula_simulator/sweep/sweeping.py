@@ -79,6 +79,9 @@ def head(scenario: Scenario, axes: Sequence[Axis]) -> Head:
     for file in sorted(package.rglob("*.py")):
         program.update(file.read_bytes())
     told = msgspec.json.encode(scenario)
+    if scenario.traffic.trace:
+        about = Path(scenario.traffic.trace).stat()
+        told += f"{about.st_size} {about.st_mtime_ns}".encode()
     digest = hashlib.blake2b(told, digest_size=16).hexdigest()
     return Head(digest, program.hexdigest(), [axis.key for axis in axes])
 
@@ -109,7 +112,8 @@ def sweep(
     if plan.search == "grid" or plan.goal is None:
         found = dict(zip(points, runs.evaluate(points, 1.0), strict=True))
     else:
-        found = halve(points, plan.scenario.requests, plan.goal, runs.evaluate)
+        drawn = 0 if plan.scenario.traffic.trace else plan.scenario.requests
+        found = halve(points, drawn, plan.goal, runs.evaluate)
         found = refine(plan.axes, found, plan.goal, runs.evaluate, plan.refinements)
     rows = [Row(point, 1.0, figures) for point, figures in found.items()]
     return Sweep(plan.scenario, plan.axes, plan.goal, rows, runs.screened)
