@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from insula_simulator.results import Result, series, summarise
 from insula_simulator.simulation import Simulation
-from simulator.networks import scenario
+from simulator.networks import PLACES, scenario
 
 
 def outcome(threads: int = 1, **changes: Any) -> Result:
@@ -143,3 +143,32 @@ def test_what_a_tier_keeps_depends_on_its_cache_and_not_on_the_trace() -> None:
     for edge in simulation.edges:
         assert len(edge.cache.state.nodes) < 3 * 262_144
         assert len(edge.expires) == len(edge.cache.state.nodes)
+
+
+def test_during_an_outage_of_the_origin_a_shield_still_gives_what_it_has() -> None:
+    """The shield has seen everything before; the edges are small."""
+    outage = [{"target": "origin", "start": 1800.0, "duration": 1200.0}]
+    changes: dict[str, Any] = {
+        "traffic": {"objects": 300, "zipf": 0.1},
+        "http": {"ttl": 7200.0},
+        "edges": [edge | {"cache": {"size": 1_000_000}} for edge in scenario_edges(*PLACES)],
+    }
+    result = outcome(failures=outage, **changes)
+    assert result.fates["miss"] > 20_000
+    assert result.fates["error"] + result.fates["negative"] == 0
+    assert result.fates == outcome(**changes).fates
+
+
+def test_what_could_not_be_fetched_is_not_served() -> None:
+    """The origin can answer one in a hundred: what it does not answer no cache can have."""
+    result = outcome(
+        shields=[],
+        traffic={"objects": 2000, "zipf": 0.0},
+        http={"negative_ttl": 0.5},
+        origin={"latitude": 50.1, "longitude": 8.7,
+                "servers": {"count": 1, "service": 10.0, "spread": 0.0, "timeout": 0.1}},
+    )  # fmt: skip
+    fetched = result.origin.requests - result.origin.failed
+    assert fetched <= 361
+    assert result.fates["hit"] < 60_000 * 361 / 4 / 2000
+    assert result.fates["error"] + result.fates["negative"] > 55_000

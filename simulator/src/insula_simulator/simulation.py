@@ -89,6 +89,7 @@ class Simulation:
                 http.negative_ttl,
                 http.collapse,
                 layout.intervals(scenario.failures, "origin", "down"),
+                part == "edge" and bool(scenario.shields),
                 bool(scenario.purges),
             ),
             pool_rules=layout.pool_rules(scenario, site.servers, target, seed),
@@ -163,7 +164,7 @@ class Simulation:
 
     def _finish(self, i: int, part: Batch, answer: Answers, took: Floats) -> None:
         """Settle what upstream answered an edge, and count what its clients saw."""
-        fetched = self.edges[i].settle(answer, took)
+        fetched = self.edges[i].settle(part, answer, took)
         account(
             self.ledgers[i], self.network, self.bin_width,
             np.ascontiguousarray(self.client_rtts[:, i]), part.numbers, part.times, part.origins,

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from insula_simulator.batch import Batch
 from insula_simulator.cache import Cache
 from insula_simulator.content.looks import Look, Looks
+from insula_simulator.engine.state import REFUSED
 from insula_simulator.network import freshness
 from insula_simulator.network.servers import Pool, PoolRules, new_pool, serve
 from insula_simulator.network.settling import (
@@ -17,6 +18,7 @@ from insula_simulator.network.settling import (
     TOOK,
     send_upstream,
     settle,
+    settle_failures,
 )
 
 Ints = npt.NDArray[np.int64]
@@ -33,13 +35,14 @@ NO_PURGES = np.empty((0, 2))
 class Answers:
     """What a site did with a batch. ``waits`` are seconds for a fetch under way, ``inside`` seconds
     in the site's own servers (negative: its queue was too long), ``asked`` the rows sent upstream,
-    and ``bodies`` the bytes of each answer from there."""
+    ``bodies`` the bytes of each answer from there, and ``slots`` what the cache answered."""
 
     fates: Fates
     waits: Floats
     inside: Floats
     asked: Ints
     bodies: Ints
+    slots: Ints
 
 
 @dataclass
@@ -75,11 +78,12 @@ class Tier:
         """Requests of this site in order of time; while it is down they fail."""
         count, dead = len(batch), self._dead(batch.times)
         if dead is None:
-            fates, waits, inside = self._answer(batch)
+            fates, waits, inside, slots = self._answer(batch)
         else:
-            fates = np.full(count, freshness.ERROR, np.uint8)
+            fates, slots = np.full(count, freshness.ERROR, np.uint8), np.full(count, REFUSED)
             waits, inside = np.zeros(count), np.zeros(count)
-            fates[~dead], waits[~dead], inside[~dead] = self._answer(batch.only(~dead))
+            rows = ~dead
+            fates[rows], waits[rows], inside[rows], slots[rows] = self._answer(batch.only(rows))
         asked, bodies = np.empty(count, np.int64), np.empty(count, np.int64)
         asks = send_upstream(
             ASKS_UPSTREAM, self.seed, self.unchanged, batch.numbers, batch.sizes, inside, fates,
@@ -87,7 +91,7 @@ class Tier:
         )  # fmt: skip
         self.arrived += count
         self.asked += asks
-        return Answers(fates, waits, inside, asked[:asks], bodies[:asks])
+        return Answers(fates, waits, inside, asked[:asks], bodies[:asks], slots)
 
     def _dead(self, times: Floats) -> Flags | None:
         """Which requests find the site down; None when that is nobody."""
@@ -98,7 +102,7 @@ class Tier:
                 dead = now if dead is None else dead | now
         return dead
 
-    def _answer(self, batch: Batch) -> tuple[Fates, Floats, Floats]:
+    def _answer(self, batch: Batch) -> tuple[Fates, Floats, Floats, Ints]:
         look = self.looks.at(batch) if self.looks else self._plain(batch)
         slots = self.cache.replay(batch.keys, look.sizes)
         self._grow(len(self.cache.state.nodes))
@@ -111,25 +115,35 @@ class Tier:
         if look.passed is not None:
             fates[look.passed & (fates == freshness.MISS)] = freshness.PASS
         self.retries += serve(self.pool, self.pool_rules, batch.times, self.arrived, served)
-        return fates, waits, served
+        return fates, waits, served, slots
 
     def _plain(self, batch: Batch) -> Look:
         return Look(batch.sizes, self.terms, NO_PURGES, None)
 
-    def settle(self, answers: Answers, took: Floats) -> Ints:
+    def settle(self, batch: Batch, answers: Answers, took: Floats) -> Ints:
         """Put what upstream took for each of the rows asked (-1: failed) into ``inside`` and the
         fates. The answer has the bytes that each request fetched. The next chunk's fetches take as
         long as these did on average."""
-        fetched, sums = np.empty(len(answers.fates), np.int64), np.empty(4)
+        fetched, sums = np.empty(len(batch), np.int64), np.empty(4)
+        lost = (len(took) and took.min() < 0) or (len(batch) and answers.inside.min() < 0)
         settle(
             float(self.terms[0, freshness.IF_ERROR]), answers.asked, answers.bodies, took,
             answers.fates, answers.waits, answers.inside, fetched, sums,
         )  # fmt: skip
+        if lost:
+            self._settle_failures(batch, answers, took)
+            sums[FAILED] = (answers.fates == freshness.ERROR).sum()
         if sums[ANSWERED]:
             self.fetch = float(sums[TOOK] / sums[ANSWERED])
         self.bytes_fetched += int(sums[BYTES])
         self.failed += int(sums[FAILED])
         return fetched
+
+    def _settle_failures(self, batch: Batch, answers: Answers, took: Floats) -> None:
+        settle_failures(
+            self.rules, answers.slots, batch.times, answers.asked, took, answers.fates,
+            np.zeros(len(self.expires)), self.expires, self.ready,
+        )  # fmt: skip
 
     def _grow(self, rows: int) -> None:
         more = rows - len(self.expires)

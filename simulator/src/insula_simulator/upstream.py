@@ -64,6 +64,6 @@ class Shields:
 
     def _settle(self, i: int, part: Batch, answer: Answers, took: Floats) -> Floats:
         """Seconds that each request of a shield took, with the way there and back."""
-        self.tiers[i].settle(answer, np.where(took >= 0, took + self.origin_rtts[i, 0], -1.0))
+        self.tiers[i].settle(part, answer, np.where(took >= 0, took + self.origin_rtts[i, 0], -1.0))
         there = self.edge_rtts[part.origins, i]
         return np.where(answer.fates != ERROR, answer.inside + there, -1.0)

@@ -27,17 +27,19 @@ HARD, SOFT = range(2)
 
 
 class Rules(NamedTuple):
-    """Seconds; ``outages`` are when nothing answers upstream, as rows of from and to. Fetches are
-    noted where there are purges, for which that matters."""
+    """Seconds; ``outages`` are when the origin does not answer, as rows of from and to. A site
+    ``behind`` a shield asks that then, which may have what it lacks. Fetches are noted where there
+    are purges, for which that matters."""
 
     negative_ttl: float
     collapse: bool
     outages: Floats
+    behind: bool
     purging: bool
 
 
 @compiled
-def _out(outages: Floats, time: float) -> bool:
+def is_out(outages: Floats, time: float) -> bool:
     found = False
     for i in range(outages.shape[0]):
         found |= outages[i, 0] <= time < outages[i, 1]
@@ -81,10 +83,10 @@ def judge(  # noqa: PLR0912 - one decision, in RFC 9111's order
     for i in range(slots.size):
         time, slot = times[i], slots[i]
         row = i if apart else 0
-        out = _out(rules.outages, time)
+        out = is_out(rules.outages, time)
         waits[i] = 0.0
         if slot == -1:
-            fates[i] = ERROR if out else MISS
+            fates[i] = ERROR if out and not rules.behind else MISS
             continue
         if slot < 0:
             slot, is_new = -2 - slot, True
@@ -93,7 +95,7 @@ def judge(  # noqa: PLR0912 - one decision, in RFC 9111's order
             if not is_new and expires[slot] < 0:
                 fates[i] = NEGATIVE
                 continue
-        if is_new and out:
+        if is_new and out and not rules.behind:
             fates[i] = ERROR
             ready[slot] = time
             expires[slot] = -(time + rules.negative_ttl)
@@ -108,9 +110,11 @@ def judge(  # noqa: PLR0912 - one decision, in RFC 9111's order
         elif time < expires[slot]:
             fates[i] = HIT
             continue
-        elif out:
-            fresh_enough = time - expires[slot] < terms[row, IF_ERROR]
-            fates[i] = STALE_ERROR if fresh_enough else ERROR
+        elif out and time - expires[slot] < terms[row, IF_ERROR]:
+            fates[i] = STALE_ERROR
+            continue
+        elif out and not rules.behind:
+            fates[i] = ERROR
             continue
         elif time - expires[slot] < terms[row, WHILE_REVALIDATE]:
             fates[i] = STALE

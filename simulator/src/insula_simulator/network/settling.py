@@ -6,12 +6,17 @@ import numpy.typing as npt
 from insula_simulator.engine.compiled import compiled
 from insula_simulator.network.chance import CHANGED, uniform
 from insula_simulator.network.freshness import (
+    COLLAPSED,
     ERROR,
+    HIT,
     MISS,
+    NEGATIVE,
     PASS,
     REVALIDATED,
     STALE,
     STALE_ERROR,
+    Rules,
+    is_out,
 )
 
 Ints = npt.NDArray[np.int64]
@@ -86,3 +91,78 @@ def settle(
             fates[i] = ERROR
     for i in range(fates.size):
         sums[FAILED] += fates[i] == ERROR
+
+
+FOUND, STALE_STILL = 0.0, -1.0
+"""What ``failing`` has of a slot: its object is there; it is there, but could not be renewed. Above
+0: it is not there, and until when that is remembered."""
+
+
+@compiled
+def settle_failures(
+    rules: Rules,
+    slots: Ints,
+    times: Floats,
+    asked: Ints,
+    took: Floats,
+    fates: Fates,
+    failing: Floats,
+    expires: Floats,
+    ready: Floats,
+) -> None:
+    """Requests of a batch some of whose fetches failed, in order of time: nobody is served what was
+    not fetched, and the cache remembers what it lacks. Who waited for such a fetch fails with it;
+    who comes while the failure is remembered is answered with it; who comes later would have
+    fetched, and is taken to fail or not as the site's last fetch did, and to fail while the origin
+    is out. ``failing`` has a place a slot, all FOUND before and after."""
+    k = 0
+    for i in range(slots.size):
+        mine = k < asked.size and asked[k] == i
+        k += mine
+        if slots[i] == -1:
+            continue
+        slot = slots[i] if slots[i] >= 0 else -2 - slots[i]
+        if slots[i] < 0:
+            failing[slot] = FOUND
+        if mine and took[k - 1] >= 0:
+            failing[slot] = FOUND
+        elif mine:
+            kept = fates[i] in (STALE, STALE_ERROR)
+            failing[slot] = STALE_STILL if kept else times[i] + rules.negative_ttl
+        elif slots[i] < 0:
+            # The site's own queue was too long, or it knew that the origin is out and noted that.
+            known = is_out(rules.outages, times[i]) and not rules.behind
+            failing[slot] = times[i] if fates[i] == ERROR and not known else FOUND
+        elif failing[slot] > 0:
+            down = (k > 0 and took[k - 1] < 0) or is_out(rules.outages, times[i])
+            _meet_failure(rules, times[i], down, i, slot, fates, failing)
+    _remember(slots, times, failing, expires, ready)
+
+
+@compiled
+def _meet_failure(
+    rules: Rules, time: float, down: bool, i: int, slot: int, fates: Fates, failing: Floats
+) -> None:
+    if fates[i] == COLLAPSED:
+        fates[i] = ERROR
+    elif fates[i] == HIT and time < failing[slot]:
+        fates[i] = NEGATIVE
+    elif fates[i] == HIT and down:
+        fates[i] = ERROR
+        failing[slot] = time + rules.negative_ttl
+    elif fates[i] == HIT:
+        failing[slot] = FOUND
+
+
+@compiled
+def _remember(slots: Ints, times: Floats, failing: Floats, expires: Floats, ready: Floats) -> None:
+    for i in range(slots.size):
+        slot = slots[i] if slots[i] >= -1 else -2 - slots[i]
+        if slot == -1 or failing[slot] == FOUND:
+            continue
+        if failing[slot] > 0:
+            expires[slot] = -failing[slot]
+        else:
+            expires[slot] = min(expires[slot], times[i])
+        ready[slot] = min(ready[slot], times[i])
+        failing[slot] = FOUND
