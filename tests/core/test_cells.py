@@ -8,6 +8,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -283,6 +284,43 @@ def _move_and_die(cells: TwoCells, tenant: TestTenant, cell: str, step: str) -> 
         check=False,
     )
     assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+
+
+def test_who_vacuums_a_table_holds_up_no_writes(two_cells: TwoCells) -> None:
+    """The lock that (auto)vacuum and ANALYZE hold: a move that waited for it would pause writes
+    for as long, which was a second for a tenant that had just grown."""
+    tenant = two_cells.sign_up_at("home", "notes")
+    write_note(tenant, "Before")
+    _move_and_die(two_cells, tenant, "annex", "carrying.compare")
+    lock = f"LOCK TABLE t_{two_cells.number(tenant)}.notes IN SHARE UPDATE EXCLUSIVE MODE"
+    with two_cells.holding("home", lock) as let_go, ThreadPoolExecutor(1) as threads:
+        moving = threads.submit(move, two_cells, tenant, "annex")
+        # Switched with the lock still held: dropping what is left at home waits for it.
+        eventually(lambda: _phase(two_cells, tenant) == "switched", seconds=120)
+        write_note(tenant, "After")
+        let_go()
+        assert moving.result()["phase"] == "done"
+    assert two_cells.cell_of(tenant) == "annex"
+    assert len(tenant.http.get("/api/v1/notes").json()["items"]) == 2
+
+
+def test_a_transaction_that_writes_for_long_is_waited_for_before_writes_wait(
+    two_cells: TwoCells,
+) -> None:
+    tenant = two_cells.sign_up_at("home", "notes")
+    note = write_note(tenant, "Long")
+    _move_and_die(two_cells, tenant, "annex", "carrying.compare")
+    schema = f"t_{two_cells.number(tenant)}"
+    change = f"SET LOCAL search_path = {schema}, ext; UPDATE notes SET title = 'Longer'"
+    with two_cells.holding("home", change) as let_go, ThreadPoolExecutor(1) as threads:
+        moving = threads.submit(move, two_cells, tenant, "annex")
+        eventually(lambda: two_cells.is_looking("home", "pg_locks"), seconds=60)
+        assert _phase(two_cells, tenant) == "copying"
+        write_note(tenant, "Meanwhile")
+        let_go()
+        assert moving.result()["phase"] == "done"
+    assert tenant.http.get(f"/api/v1/notes/{note['id']}").json()["title"] == "Longer"
+    assert len(tenant.http.get("/api/v1/notes").json()["items"]) == 2
 
 
 def test_a_move_can_be_called_off(two_cells: TwoCells) -> None:

@@ -1,12 +1,13 @@
 """Noting which rows of a tenant change while it is copied, by triggers."""
 
+from hashlib import sha256
+
 import asyncpg
 
+from insula.tenancy.moving.altering import alter
 from insula.tenancy.moving.anatomy import CHANGES, Table
-from insula.tenancy.roles import OWNER
 
 _PREFIX = "insula_note_"
-_ATTEMPTS = 10
 
 
 def _key_of(row: str, table: Table) -> str:
@@ -25,10 +26,11 @@ def _place(table: Table) -> str:
     return _plain(table.name)
 
 
-def _noting(schema: str, number: int, table: Table) -> str:
+def _noting(schema: str, table: Table) -> str:
+    function = f"{schema}.{_PREFIX}{sha256(table.name.encode()).hexdigest()[:16]}"
     note = f"INSERT INTO {schema}.{CHANGES} (place, key) VALUES ('{_place(table)}', "
     return f"""
-        CREATE OR REPLACE FUNCTION {schema}.{_PREFIX}{number}() RETURNS trigger LANGUAGE plpgsql
+        CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql
         SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $note$
         BEGIN
             IF TG_OP <> 'DELETE' THEN
@@ -40,36 +42,36 @@ def _noting(schema: str, number: int, table: Table) -> str:
             RETURN NULL;
         END
         $note$;
-        CREATE OR REPLACE TRIGGER insula_note AFTER INSERT OR UPDATE OR DELETE
-        ON {schema}.{table.name} FOR EACH ROW EXECUTE FUNCTION {schema}.{_PREFIX}{number}();
+        CREATE TRIGGER insula_note AFTER INSERT OR UPDATE OR DELETE
+        ON {schema}.{table.name} FOR EACH ROW EXECUTE FUNCTION {function}();
     """
+
+
+_UNNOTED = """
+SELECT quote_ident(c.relname) FROM pg_class c
+WHERE c.relnamespace = to_regnamespace($1)::oid AND c.relkind = 'r' AND NOT EXISTS (
+    SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'insula_note'
+)
+"""
 
 
 async def begin(source: asyncpg.Connection, schema: str, tables: list[Table]) -> None:
     """Note every change from now on; once this returns, no change is missed. Each table is locked
-    for a moment, until those that are writing to it have finished."""
-    async with source.transaction():
-        await source.execute(f"SET LOCAL ROLE {OWNER}")
-        await source.execute(
-            f"CREATE TABLE IF NOT EXISTS {schema}.{CHANGES} ("
-            "id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, place TEXT NOT NULL, "
-            f"key JSONB NOT NULL); REVOKE ALL ON {schema}.{CHANGES} FROM {schema}"
-        )
-    for number, table in enumerate(tables):
-        if table.key:
-            await _note(source, _noting(schema, number, table))
+    for a moment, until those that are writing to it have finished.
 
-
-async def _note(source: asyncpg.Connection, noting: str) -> None:
-    for attempt in range(1, _ATTEMPTS + 1):
-        try:
-            async with source.transaction():
-                await source.execute(f"SET LOCAL ROLE {OWNER}; SET LOCAL lock_timeout = '2s'")
-                await source.execute(noting)
-                return
-        except (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError):
-            if attempt == _ATTEMPTS:
-                raise
+    Raises:
+        Busy: see there.
+    """
+    await alter(
+        source,
+        f"CREATE TABLE IF NOT EXISTS {schema}.{CHANGES} ("
+        "id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, place TEXT NOT NULL, "
+        f"key JSONB NOT NULL); REVOKE ALL ON {schema}.{CHANGES} FROM {schema}",
+    )
+    unnoted = {row[0] for row in await source.fetch(_UNNOTED, schema)}
+    for table in tables:
+        if table.key and table.name in unnoted:
+            await alter(source, _noting(schema, table))
 
 
 async def end(source: asyncpg.Connection, schema: str) -> None:
@@ -80,11 +82,9 @@ async def end(source: asyncpg.Connection, schema: str) -> None:
         schema,
         _PREFIX,
     )
-    async with source.transaction():
-        await source.execute(f"SET LOCAL ROLE {OWNER}; SET LOCAL lock_timeout = '3s'")
-        for row in rows:
-            await source.execute(f"DROP FUNCTION {row[0]} CASCADE")
-        await source.execute(f"DROP TABLE IF EXISTS {schema}.{CHANGES}")
+    for row in rows:
+        await alter(source, f"DROP FUNCTION {row[0]} CASCADE")
+    await alter(source, f"DROP TABLE IF EXISTS {schema}.{CHANGES}")
 
 
 async def count(source: asyncpg.Connection, schema: str) -> int:

@@ -6,11 +6,13 @@ the rest, and the comparison shows that everything is there.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
 
+from insula.tenancy.cells import CellRefused
 from insula.tenancy.moving import anatomy, capture
 from insula.tenancy.moving.anatomy import CHANGES, Table
 from insula.tenancy.roles import OWNER
@@ -30,7 +32,7 @@ _SETTINGS = {
 }
 
 
-class Differs(Exception):
+class Differs(CellRefused):
     """What arrived is not what was sent."""
 
 
@@ -119,10 +121,32 @@ async def set_sequences(
     source: asyncpg.Connection, target: asyncpg.Connection, schema: str
 ) -> None:
     """Have the target count on from where the source is."""
-    for name in await anatomy.sequences(source, schema):
-        row = await source.fetchrow(f"SELECT last_value, is_called FROM {schema}.{name}")
-        async with writing(target):
-            await target.execute(f"SELECT setval('{schema}.{name}', $1, $2)", *row)
+    names = [f"{schema}.{name}" for name in await anatomy.sequences(source, schema)]
+    if not names:
+        return
+    standing = " UNION ALL ".join(
+        f"SELECT {_literal(name)} AS name, last_value AS value, is_called AS called FROM {name}"
+        for name in names
+    )
+    rows = await source.fetch(standing)
+    async with writing(target):
+        await target.execute(
+            "SELECT setval(s.name::regclass, s.value, s.called) "
+            "FROM jsonb_to_recordset($1::text::jsonb) AS s (name text, value bigint, called bool)",
+            json.dumps([dict(row) for row in rows]),
+        )
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+async def analyze(target: asyncpg.Connection, schema: str, tables: list[Table]) -> None:
+    """Tell the planner what has arrived: the first queries at the new place are not to be guessed
+    at."""
+    names = ", ".join(f"{schema}.{table.name}" for table in tables)
+    async with target.transaction():
+        await target.execute(f"SET LOCAL ROLE {OWNER}; ANALYZE {names}")
 
 
 async def copy_changes(

@@ -10,6 +10,7 @@ from insula.db import Work
 from insula.module import Module
 from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, CellRefused, Cells, cell_of
 from insula.tenancy.moving import anatomy, capture, carrying, fencing, making, records, spooled
+from insula.tenancy.moving.altering import Busy
 from insula.tenancy.moving.anatomy import Table
 from insula.tenancy.moving.records import Move
 from insula.tenancy.roles import OWNER
@@ -26,6 +27,8 @@ _FEW = 200
 """Changes that may be left to be copied while writes wait."""
 _ROUNDS = 20
 _LOOKS_FOR_HANDS = 50
+_WRITERS_SECONDS = 60.0
+"""As long as a request's transaction may take."""
 
 
 class MoveTaken(CellRefused):
@@ -87,6 +90,7 @@ class Mover:
             if move.phase == "paused":
                 await self._unpause(move, ends)
             await capture.end(ends.source, ends.schema)
+            await fencing.remove(ends.source, ends.schema)
             await fencing.drop(ends.target, ends.schema)
             async with self._home() as catalogue:
                 await catalogue.execute(records.FORGET, tenant=move.tenant_id)
@@ -135,6 +139,7 @@ class Mover:
                 await catalogue.execute(records.START_OVER, tenant=move.tenant_id)
             move = await self._reread(move)
         await capture.begin(ends.source, schema, ends.tables)
+        await fencing.prepare(ends.source, schema, ends.tables)
         keyed = [table for table in ends.tables if table.key]
         left = [table for table in keyed if table.name not in move.copied]
         self._progress("tables", len(keyed) - len(left), len(keyed))
@@ -148,18 +153,24 @@ class Mover:
         await self._catch_up(ends)
 
     async def _catch_up(self, ends: _Ends) -> None:
-        """Copy what has changed until little is left, and compare everything."""
-        for _ in range(_ROUNDS):
-            async with _snapshot(ends.source):
-                await carrying.copy_changes(ends.source, ends.target, ends.schema, ends.tables)
-            if await _count(ends) <= _FEW:
-                break
+        """Copy what has changed meanwhile, and compare everything; what it is compared with is what
+        one moment sees, however long it takes."""
+        await self._shrink(ends)
         keyed = [table for table in ends.tables if table.key]
         async with _snapshot(ends.source):
             await carrying.copy_changes(ends.source, ends.target, ends.schema, ends.tables)
             for place, table in enumerate(keyed, 1):
                 await carrying.compare(ends.source, ends.target, ends.schema, table)
                 self._progress("compared", place, len(keyed))
+        await carrying.analyze(ends.target, ends.schema, ends.tables)
+
+    async def _shrink(self, ends: _Ends) -> None:
+        """Copy what has changed until little is left."""
+        for _ in range(_ROUNDS):
+            async with _snapshot(ends.source):
+                await carrying.copy_changes(ends.source, ends.target, ends.schema, ends.tables)
+            if await _count(ends) <= _FEW:
+                break
 
     # The pause
 
@@ -167,7 +178,7 @@ class Mover:
         """Give the tenant its new place. If that fails, it has its old one again."""
         try:
             if move.phase == "copying":
-                await self._await_hands(ends)
+                await self._make_ready(ends)
             await self._pause(move)
             await fencing.fence(ends.source, ends.schema, ends.tables)
             await self._carry_rest(ends)
@@ -177,12 +188,17 @@ class Mover:
             raise
         await self._change_place(move)
 
-    async def _await_hands(self, ends: _Ends) -> None:
-        """Let jobs that run come to an end: one that meets the pause is run again."""
+    async def _make_ready(self, ends: _Ends) -> None:
+        """Whatever would make the pause longer comes to an end before it: jobs that run, and one
+        that meets the pause is run again; transactions that write; and what changed while
+        everything was compared, which took the longer the more there is."""
         for _ in range(_LOOKS_FOR_HANDS):
             if not await spooled.in_hand(ends.source, ends.schema):
                 break
             await asyncio.sleep(0.1)
+        await self._shrink(ends)
+        await fencing.outlast_writers(ends.source, ends.schema, seconds=_WRITERS_SECONDS)
+        await self._shrink(ends)
 
     async def _pause(self, move: Move) -> None:
         tenant = await self._tenant(move)
@@ -199,9 +215,7 @@ class Mover:
     async def _carry_rest(self, ends: _Ends) -> None:
         now = await anatomy.tables(ends.source, ends.schema)
         if {(t.name, t.columns) for t in now} != {(t.name, t.columns) for t in ends.tables}:
-            raise fencing.Busy(
-                "The tenant's tables have changed meanwhile: cancel, and begin anew."
-            )
+            raise Busy("The tenant's tables have changed meanwhile: cancel, and begin anew.")
         async with _snapshot(ends.source):
             await carrying.copy_changes(ends.source, ends.target, ends.schema, ends.tables)
             for table in ends.tables:
