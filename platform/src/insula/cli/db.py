@@ -59,7 +59,9 @@ def migrate(dry_run: bool, as_json: bool, **chosen: object) -> None:
     others, several at a time. A tenant that fails is put into quarantine and reported, and the
     rest are migrated. Interrupted, the next run goes on where this one ended.
 
-    Exits with 1 if anything failed or was in use all the time.
+    A server that is down (`insula cells check`) leaves its tenants to the next run.
+
+    Exits with 1 if anything failed or was in use all the time, or a server was down.
     """
     options = Options(**chosen)  # type: ignore[arg-type]
     _check_modules(options)
@@ -93,6 +95,12 @@ def _show_report(report: Report, *, as_json: bool) -> None:
         warn(f"this server refuses: {step}")
     for failure in (*report.failures, *report.locked):
         click.echo(f"insula: {failure.tenant}, {failure.module}: {failure.error}", err=True)
+    for cell in report.down:
+        click.echo(
+            f"insula: the server {cell.cell} cannot be worked with ({cell.error}): {cell.tenants} "
+            "of its tenants are left as they are; run this again once it can",
+            err=True,
+        )
     if report.stopped:
         click.echo(f"insula: stopped: {report.stopped}", err=True)
     if report.quarantined:

@@ -18,7 +18,7 @@ from insula.tenancy.provisioning import apply
 _TOGETHER = "SET LOCAL lock_timeout = '100ms'; SET LOCAL statement_timeout = '1s';"
 _ALONE = "SET LOCAL lock_timeout = '1s';"
 
-# The server's faults, not a tenant's: they end the run, which can be taken up again.
+# The server's faults, not a tenant's: at home they end the run, which can be taken up again.
 _SERVER = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
@@ -29,6 +29,33 @@ _SERVER = (
 )
 _PASSING = (asyncpg.LockNotAvailableError, asyncpg.TransactionRollbackError)
 ELSEWHERE = "another process has hold of it, or it is being moved"
+
+
+class CellDown(Exception):
+    """A server that is not home cannot be worked with; those of its tenants that are not done stay
+    as they are."""
+
+    def __init__(self, cell: int, error: Exception) -> None:
+        super().__init__(f"{type(error).__name__}: {error}"[:300])
+        self.cell = cell
+
+
+@asynccontextmanager
+async def at_cell(catalogue: Database, cell: int) -> AsyncIterator[Work]:
+    """A transaction of the provisioner at a server that is not home.
+
+    Raises:
+        CellDown: it cannot be reached, or is lost on the way.
+    """
+    is_open = False
+    try:
+        async with catalogue.transaction(cell, CATALOGUE_PRELUDE) as there:
+            is_open = True
+            yield there
+    except Exception as error:
+        if is_open and not isinstance(error, (*_SERVER, OSError, asyncpg.InterfaceError)):
+            raise
+        raise CellDown(cell, error) from error
 
 
 class Unavailable(Exception):
@@ -54,7 +81,11 @@ class Attempts:
 
     async def together(self, lines: list[Behind]) -> list[Behind] | None:
         """One module of several tenants of one cell: those that nobody else has hold of. None if it
-        failed and nothing has changed: at one of them, or because it took too long."""
+        failed and nothing has changed: at one of them, or because it took too long.
+
+        Raises:
+            CellDown: see there.
+        """
         version = newest(self._files[lines[0].module])
         try:
             async with self._catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
@@ -82,7 +113,7 @@ class Attempts:
         """One module of one tenant, from the version that its schema itself says.
 
         Raises:
-            Unavailable, Broken: nothing was changed.
+            Unavailable, Broken, CellDown: nothing was changed.
         """
         steps = self._files[line.module]
         try:
@@ -113,7 +144,7 @@ class Attempts:
         if (cell := cell_of(line.bucket)) == HOME:
             yield catalogue
             return
-        async with self._catalogue.transaction(cell, CATALOGUE_PRELUDE) as there:
+        async with at_cell(self._catalogue, cell) as there:
             yield there
 
 

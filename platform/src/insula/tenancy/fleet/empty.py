@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, BIGINT
 from insula.db import Database, Statement, Work
 from insula.tenancy.building import LEAVE, enter
 from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, cell_of
+from insula.tenancy.fleet.attempt import CellDown, at_cell
 from insula.tenancy.fleet.files import newest
 from insula.tenancy.migrations import MigrationFile, script
 from insula.tenancy.tables import SlotRow
@@ -23,16 +24,20 @@ class _Slot(msgspec.Struct, frozen=True):
 
 
 async def migrate_slots(
-    catalogue: Database, steps: tuple[MigrationFile, ...], *, batch: int
+    catalogue: Database, steps: tuple[MigrationFile, ...], down: dict[int, str], *, batch: int
 ) -> None:
     """Bring free slots up to date, a batch in a transaction. One at which that fails is marked to
-    be dropped: nobody will miss it."""
+    be dropped: nobody will miss it. Those of cells that are down are left alone."""
     after = 0
     while True:
         async with catalogue.transaction(HOME, CATALOGUE_PRELUDE) as home:
             found = await home.many(_FIND, after=after, version=newest(steps), size=batch)
             for slot in found:
-                await _migrate(catalogue, home, slot, steps)
+                if cell_of(slot.bucket) not in down:
+                    try:
+                        await _migrate(catalogue, home, slot, steps)
+                    except CellDown as error:
+                        down[error.cell] = str(error)
         if not found:
             return
         after = found[-1].number
@@ -48,7 +53,7 @@ async def _migrate(
             async with home.savepoint():
                 await home.run_script(text)
         else:
-            async with catalogue.transaction(cell, CATALOGUE_PRELUDE) as there:
+            async with at_cell(catalogue, cell) as there:
                 await there.run_script(text)
     except asyncpg.PostgresError as error:
         log.warning("slot cannot be migrated", number=slot.number, error=str(error))

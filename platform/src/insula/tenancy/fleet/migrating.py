@@ -1,5 +1,8 @@
 """The whole migration: catalogue, then tenants."""
 
+from collections import Counter
+
+import msgspec
 from sqlalchemy import select
 
 from insula.db import Statement, Work
@@ -7,19 +10,26 @@ from insula.module import Module
 from insula.settings import Settings
 from insula.tenancy import core, spool
 from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, Cells
+from insula.tenancy.fleet.attempt import CellDown, at_cell
 from insula.tenancy.fleet.claims import count_quarantined, lift_quarantine
 from insula.tenancy.fleet.empty import migrate_slots
 from insula.tenancy.fleet.files import foundations, migrate_catalogue, release, tenant_files
-from insula.tenancy.fleet.report import Options, Progress, Report
+from insula.tenancy.fleet.report import DownCell, Options, Progress, Report
 from insula.tenancy.fleet.run import Run, Stopped
 from insula.tenancy.lifecycle import get_tenant
 from insula.tenancy.tables import CellRow
 
+
+class _Cell(msgspec.Struct, frozen=True):
+    number: int
+    name: str
+
+
 _FURTHER_CELLS = Statement(
-    select(CellRow.number)
+    select(CellRow.number, CellRow.name)
     .where(CellRow.number != HOME, CellRow.state != "closed")
     .order_by(CellRow.number),
-    int,
+    _Cell,
 )
 
 
@@ -41,21 +51,20 @@ async def migrate_fleet(
             further = await catalogue.many(_FURTHER_CELLS)
             if options.retry_quarantined:
                 await lift_quarantine(catalogue, options)
-        for cell in further:
-            async with cells.catalogue.transaction(cell, CATALOGUE_PRELUDE) as there:
-                await spool.install(there)
+        down = await _migrate_spools(cells, further)
         needs, unusable = foundations(modules), {line.module for line in edited}
         usable = {n: f for n, f in files.items() if not unusable & {n, *needs[n]}}
-        run = Run(cells.catalogue, usable, needs, options, progress)
+        run = Run(cells.catalogue, usable, needs, options, progress, down)
         stopped = ""
         try:
             await run.finish()
             if core.TENANT in usable and not options.tenants and not options.modules:
-                await migrate_slots(cells.catalogue, usable[core.TENANT], batch=options.batch)
+                await migrate_slots(cells.catalogue, usable[core.TENANT], down, batch=options.batch)
         except Stopped as error:
             stopped = str(error)
         async with cells.catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
             quarantined = await count_quarantined(catalogue)
+        left = await run.count_left() if down else Counter[int]()
     finally:
         await cells.close()
     return Report(
@@ -63,10 +72,27 @@ async def migrate_fleet(
         changed=run.changed,
         failures=(*edited, *run.failures),
         locked=tuple(run.locked.values()),
+        down=tuple(
+            DownCell(cell.name, down[cell.number], left[cell.number])
+            for cell in further
+            if cell.number in down
+        ),
         quarantined=quarantined,
         stopped=stopped,
         seconds=run.pace.seconds,
     )
+
+
+async def _migrate_spools(cells: Cells, further: list[_Cell]) -> dict[int, str]:
+    """What every cell has besides its tenants. The cells that are down, and why."""
+    down: dict[int, str] = {}
+    for cell in further:
+        try:
+            async with at_cell(cells.catalogue, cell.number) as there:
+                await spool.install(there)
+        except CellDown as error:
+            down[error.cell] = str(error)
+    return down
 
 
 async def _check(catalogue: Work, options: Options) -> None:

@@ -47,6 +47,16 @@ class Failure(msgspec.Struct, frozen=True):
     error: str
 
 
+class DownCell(msgspec.Struct, frozen=True):
+    """A server that could not be worked with."""
+
+    cell: str
+    error: str
+    tenants: int
+    """Of those that were to be migrated: they are still behind, and nothing else is wrong with
+    them."""
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What a migration did."""
 
@@ -57,6 +67,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     failures: tuple[Failure, ...] = ()
     locked: tuple[Failure, ...] = ()
     """Tenants whose tables were in use all the time; the next run tries again."""
+    down: tuple[DownCell, ...] = ()
+    """Servers whose tenants are left for the next run."""
     quarantined: int = 0
     """Modules of tenants that failed, in this run or an earlier one, and are left out."""
     stopped: str = ""
@@ -67,4 +79,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def succeeded(self) -> bool:
-        return not (self.failures or self.locked or self.stopped)
+        return not (self.failures or self.locked or self.down or self.stopped)

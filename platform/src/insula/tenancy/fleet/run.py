@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from itertools import groupby
 
 import structlog
 
 from insula.db import Database
 from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, cell_of
-from insula.tenancy.fleet.attempt import ELSEWHERE, Attempts, Broken, Unavailable
+from insula.tenancy.fleet.attempt import ELSEWHERE, Attempts, Broken, CellDown, Unavailable
 from insula.tenancy.fleet.claims import Behind, find_behind, is_wanted
 from insula.tenancy.fleet.files import Files
 from insula.tenancy.fleet.pace import Pace, in_words
@@ -37,7 +37,10 @@ class Run:
         foundations: dict[str, frozenset[str]],
         options: Options,
         progress: Progress,
+        down: dict[int, str],
     ) -> None:
+        self.down = down
+        """Cells that cannot be worked with, and why; some may be known from the start."""
         self.tenants = 0
         self.changed = 0
         self.failures: list[Failure] = []
@@ -71,6 +74,12 @@ class Run:
             pass  # tenants that have signed up meanwhile, at a replica of the old version
         await self._try_again()
 
+    async def count_left(self) -> Counter[int]:
+        """How many tenants of each cell are still to be migrated."""
+        return Counter(
+            cell for _, cell in {(line.number, cell_of(line.bucket)) for line in await self._find()}
+        )
+
     async def _find(self) -> list[Behind]:
         async with self._catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
             lines = await find_behind(catalogue, self._files)
@@ -78,18 +87,26 @@ class Run:
         return [line for line in lines if is_wanted(line, self._options)]
 
     def _is_blocked(self, line: Behind) -> bool:
-        """Whether what its migrations may build on is not there."""
-        return any((line.number, name) in self._behind for name in self._foundations[line.module])
+        """Whether its cell is down, or what its migrations may build on is not there."""
+        return cell_of(line.bucket) in self.down or any(
+            (line.number, name) in self._behind for name in self._foundations[line.module]
+        )
 
     # Canaries
 
     async def _send_canaries(self, due: list[Behind]) -> None:
         wanted = self._options.canary_slug
-        numbers = sorted({line.number for line in due})[: self._options.canary_size()]
+        within_reach = {line.number for line in due if cell_of(line.bucket) not in self.down}
+        numbers = sorted(within_reach)[: self._options.canary_size()]
         for line in due:
             chosen = line.number in numbers if wanted is None else line.slug == wanted
             if chosen and not self._is_blocked(line):
                 await self._send_canary(line)
+            if chosen and cell_of(line.bucket) in self.down:
+                raise Stopped(
+                    f"the canary {line.slug} is at a server that is down, and nobody else was "
+                    "touched: choose another with --canary"
+                )
 
     async def _send_canary(self, line: Behind) -> None:
         started = time.monotonic()
@@ -131,16 +148,22 @@ class Run:
         while queue and not self._stop:
             lines = [queue.popleft()]
             cell = cell_of(lines[0].bucket)
+            if cell in self.down:
+                continue
             while queue and len(lines) < self._options.batch and cell_of(queue[0].bucket) == cell:
                 lines.append(queue.popleft())
             if len(lines) > 1 and await self._migrate_together(lines):
                 continue
             for line in lines:
-                if not self._stop:
+                if not self._stop and cell not in self.down:
                     await self._migrate(line)
 
     async def _migrate_together(self, lines: list[Behind]) -> bool:
-        claimed = await self._attempts.together(lines)
+        try:
+            claimed = await self._attempts.together(lines)
+        except CellDown as error:
+            self._give_up(error)
+            return True
         if claimed is None:
             return False
         got = {line.key for line in claimed}
@@ -155,6 +178,8 @@ class Run:
     async def _migrate(self, line: Behind, *, quarantine: bool = True) -> None:
         try:
             await self._attempts.alone(line)
+        except CellDown as error:
+            self._give_up(error)
         except Unavailable as error:
             self._wait_for(line, str(error))
         except Broken as error:
@@ -162,6 +187,12 @@ class Run:
         else:
             self._succeed(line)
         self._tell()
+
+    def _give_up(self, error: CellDown) -> None:
+        """Leave a cell's tenants as they are: they are the next run's."""
+        if error.cell not in self.down:
+            log.error("cell is down", cell=error.cell, error=str(error))
+        self.down[error.cell] = str(error)
 
     def _succeed(self, line: Behind) -> None:
         self._close(line)
@@ -209,8 +240,9 @@ class Run:
                 await self._attempts.note(line, failure.error, quarantine=False)
 
     def _forget_done(self, due: list[Behind]) -> None:
-        """Those that somebody else was busy with, and has done."""
-        left = {line.key for line in due}
+        """Those that somebody else was busy with, and has done; those whose cell is down now are
+        reported with it."""
+        left = {line.key for line in due if cell_of(line.bucket) not in self.down}
         self.locked = {key: failure for key, failure in self.locked.items() if key in left}
 
     def _tell(self) -> None:
@@ -219,6 +251,8 @@ class Run:
             notes.append(in_words(pace.seconds_left()))
         if self.failures:
             notes.append(f"{len(self.failures)} failed")
+        if self.down:
+            notes.append(f"{len(self.down)} servers down")
         if self.locked:
             notes.append(f"{len(self.locked)} in use")
         note = ", ".join(notes)
