@@ -1,16 +1,23 @@
 """Host names of a tenant's own: claimed, proved by DNS, served, and given certificates."""
 
+import asyncio
 import secrets
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
+from fixtures.background import WorkerProcess
 from fixtures.gateway import listens, running, wait_until
+from fixtures.inside import inside
 from fixtures.installation import Installation, SignUp, TestTenant, free_port
+from fixtures.mail import MailServer, text_of
 from fixtures.name_server import NameServer
 from fixtures.waiting import eventually
+from insula.keys import operator_token
+from insula.tenancy.rechecking import recheck_due
 
 
 @pytest.fixture
@@ -161,6 +168,146 @@ def test_hosts_of_the_installation_may_have_certificates(acme: TestTenant) -> No
     assert _ask(acme, f"{acme.slug}.localhost") == 200
     for name in ("nobody-here.localhost", "localhost", f"{acme.slug}localhost", "", "x" * 300):
         assert _ask(acme, name) in (400, 404)
+
+
+def test_a_tenant_that_does_not_serve_gets_no_certificate(
+    installation: Installation, sign_up: SignUp, name_server: NameServer, domain: str
+) -> None:
+    tenant, new = sign_up(), f"n-{secrets.token_hex(6)}"
+    _own(tenant, domain, name_server)
+    token = operator_token(installation.settings.secret_key)
+    headers = {"Authorization": f"Bearer {token}"}
+    hosts = [domain, f"{tenant.slug}.localhost", f"{new}.localhost"]
+
+    def certificates() -> list[int]:
+        return [_ask(tenant, host) for host in hosts]
+
+    with httpx.Client(base_url=f"{tenant.url}/api/v1/tenants", headers=headers) as operator:
+        operator.patch(tenant.slug, json={"slug": new}).raise_for_status()
+        assert certificates() == [200, 200, 200]  # the old slug leads to the new one
+        operator.post(f"{new}/suspend", json={"reason": "A test."}).raise_for_status()
+        assert certificates() == [404, 404, 404]
+        operator.post(f"{new}/resume").raise_for_status()
+        assert certificates() == [200, 200, 200]
+        operator.delete(new).raise_for_status()
+        assert certificates() == [404, 404, 404]
+
+
+# Looking again
+
+_AGE = """
+UPDATE ctl.domains SET asked_at = asked_at - interval '13 hours',
+    failing_since = failing_since - make_interval(days => $2) WHERE name = ANY ($1)
+"""
+
+
+def _look_again(installation: Installation, *domains: str, times: int = 1, days: int = 0) -> None:
+    """As if half a day had gone by each time, and so many days since the record was missed."""
+
+    async def look() -> None:
+        admin = await asyncpg.connect(installation.settings.database_url)
+        async with inside(installation) as platform:
+            for _ in range(times):
+                await admin.execute(_AGE, list(domains), days)
+                await recheck_due(platform.foundation.services)
+        await admin.close()
+
+    asyncio.run(look())
+
+
+def _domain(tenant: TestTenant, domain: str) -> tuple[bool, bool]:
+    """Whether it is verified, and whether it is failing."""
+    seen = tenant.http.get(f"/api/v1/domains/{domain}").json()
+    return seen["verified_at"] is not None, seen["failing_since"] is not None
+
+
+def test_a_domain_whose_record_is_gone_is_lost_after_days_of_grace(
+    installation: Installation,
+    worker: WorkerProcess,
+    mail_server: MailServer,
+    sign_up: SignUp,
+    name_server: NameServer,
+    domain: str,
+) -> None:
+    tenant = sign_up()
+    _own(tenant, domain, name_server)
+    value = name_server.texts.pop(f"_insula.{domain}")
+    _look_again(installation, domain)
+    assert _domain(tenant, domain) == (True, True)
+    _look_again(installation, domain)
+    (told,) = mail_server.wait_for(tenant.owner.email)
+    assert told["Subject"] == f"The DNS record of {domain} is missing"
+    assert f"_insula.{domain}" in text_of(told)
+    assert str(value and value[-1]) in text_of(told)
+    _look_again(installation, domain, days=30)  # long ago, but looked at too seldom since
+    assert _domain(tenant, domain) == (True, True)
+    assert _ask(tenant, domain) == 200
+    _look_again(installation, domain, times=2)
+    assert _domain(tenant, domain) == (False, False)
+    assert _ask(tenant, domain) == 404
+    with httpx.Client(base_url=tenant.url, headers={"Host": domain}) as anonymous:
+        eventually(lambda: anonymous.get("/api/v1/search?q=x").status_code in (400, 404))
+    told = mail_server.wait_for(tenant.owner.email, 2)[-1]
+    assert told["Subject"].endswith(f"no longer answers at {domain}")
+    name_server.texts[f"_insula.{domain}"] = value
+    assert tenant.http.post(f"/api/v1/domains/{domain}/verify").status_code == 200
+
+
+def test_days_of_grace_are_days(
+    installation: Installation, sign_up: SignUp, name_server: NameServer, domain: str
+) -> None:
+    tenant = sign_up()
+    _own(tenant, domain, name_server)
+    value = name_server.texts.pop(f"_insula.{domain}")
+    _look_again(installation, domain, times=6)  # more often than need be, within three days
+    assert _domain(tenant, domain) == (True, True)
+    name_server.texts[f"_insula.{domain}"] = value
+    _look_again(installation, domain, days=30)
+    assert _domain(tenant, domain) == (True, False)
+
+
+def test_name_servers_that_fail_say_nothing_about_a_domain(
+    installation: Installation, sign_up: SignUp, name_server: NameServer, domain: str
+) -> None:
+    tenant = sign_up()
+    _own(tenant, domain, name_server)
+    name_server.failing.add(f"_insula.{domain}")
+    _look_again(installation, domain)
+    assert _domain(tenant, domain) == (True, False)
+    name_server.failing.clear()
+    del name_server.texts[f"_insula.{domain}"]
+    _look_again(installation, domain)
+    assert _domain(tenant, domain) == (True, True)
+    name_server.failing.add(f"_insula.{domain}")
+    _look_again(installation, domain, times=5, days=30)
+    assert _domain(tenant, domain) == (True, True)
+
+
+def test_most_domains_at_once_have_not_lost_their_records(
+    installation: Installation, sign_up: SignUp, name_server: NameServer
+) -> None:
+    """But the name servers are wrong, such as those of a machine that was cut off."""
+    tenant = sign_up()
+    domains = [f"a{number}.{secrets.token_hex(4)}.example" for number in range(10)]
+    for domain in domains:
+        _own(tenant, domain, name_server)
+        del name_server.texts[f"_insula.{domain}"]
+    _look_again(installation, *domains)
+    assert {_domain(tenant, domain) for domain in domains} == {(True, False)}
+
+
+def test_who_loses_a_domain_to_another_is_told(
+    worker: WorkerProcess,
+    mail_server: MailServer,
+    sign_up: SignUp,
+    name_server: NameServer,
+    domain: str,
+) -> None:
+    first, second = sign_up(), sign_up()
+    _own(first, domain, name_server)
+    _own(second, domain, name_server)
+    (told,) = mail_server.wait_for(first.owner.email)
+    assert "Somebody else has shown" in text_of(told)
 
 
 # A real gateway

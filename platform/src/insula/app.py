@@ -61,7 +61,6 @@ from insula.realtime.socket import LiveSocket
 from insula.search.box import SearchBox
 from insula.search.routes import ROUTER as SEARCH
 from insula.settings import Settings
-from insula.tenancy.dns import NameServers
 from insula.tenancy.domain_routes import ROUTER as DOMAINS
 from insula.tenancy.fleet_routes import ROUTER as FLEET
 from insula.tenancy.operator_routes import ROUTER as OPERATOR
@@ -128,7 +127,6 @@ def build(settings: Settings, modules: dict[str, Module]) -> ASGIApp:
         "webhooks": Webhooks(Secrets(settings.secret_key), foundation.egress, kinds),
         "throttle": LoginThrottle(redis, settings.login_limit),
         "search_box": SearchBox(modules),
-        "name_servers": NameServers(settings),
         "receipts": Receipts(settings.secret_key),
     }
     services["graph"] = GraphService(modules, services, rights)

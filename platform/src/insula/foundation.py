@@ -15,6 +15,7 @@ from insula.realtime.publisher import Realtime
 from insula.settings import Settings, SettingsError
 from insula.telemetry.tracing import Tracing
 from insula.tenancy.cells import Cells
+from insula.tenancy.dns import NameServers
 from insula.tenancy.tenant import Directory
 
 
@@ -56,6 +57,7 @@ class Foundation:
             "previews": Previews(settings, self.files.blobs),
             "links": Links(settings.secret_key),
             "cells": self.cells,
+            "name_servers": NameServers(settings),
         }
 
     async def open(self) -> None:

@@ -39,6 +39,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dns_servers: str = ""
     """Name servers, comma separated (``192.0.2.1,192.0.2.2:5353``), that are asked whose a domain
     is; empty for those of the machine."""
+    domain_grace_days: int = 7
+    """How long the record of a tenant's domain may be missing before it is no longer the
+    tenant's."""
     buckets: int = 4
     """Login roles over which tenants are spread (DESIGN.md section 4)."""
     slots: int = 8

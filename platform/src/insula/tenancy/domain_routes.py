@@ -3,17 +3,18 @@
 from typing import Annotated
 
 import msgspec
+import structlog
 from litestar import Response, Router, delete, get, post
 from litestar.params import QueryParameter
 
 from insula.access import PUBLIC
-from insula.db import Database
+from insula.db import Database, Work
 from insula.http.redis_line import RedisLine
 from insula.settings import Settings
 from insula.tenancy import domains
 from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.dns import NameServers
-from insula.tenancy.domains import Domain, DomainClaim
+from insula.tenancy.domains import Domain, DomainClaim, Rival
 from insula.tenancy.epochs import publish_epoch, publish_epoch_of
 from insula.tenancy.errors import (
     DomainTaken,
@@ -22,7 +23,10 @@ from insula.tenancy.errors import (
     DomainUnreachable,
     TooManyDomains,
 )
+from insula.tenancy.telling import Lost, tell_owners
 from insula.tenancy.tenant import Tenant
+
+log = structlog.get_logger("insula.domains")
 
 
 class Host(msgspec.Struct):
@@ -66,6 +70,7 @@ async def verify_domain(
     name: str,
     tenant: Tenant,
     catalogue: Database,
+    database: Database,
     redis: RedisLine,
     name_servers: NameServers,
 ) -> Domain:
@@ -80,8 +85,18 @@ async def verify_domain(
         proved = domains.view(await domains.get(tx, tenant, claimed.name))
     await publish_epoch(redis, tenant, epoch)
     if lost is not None:
-        await publish_epoch_of(redis, str(lost[0]), lost[1])
+        loser, epoch = lost
+        await publish_epoch_of(redis, str(loser.tenant_id), epoch)
+        await _tell(reading, database, loser, claimed.name)
     return proved
+
+
+async def _tell(reading: Work, database: Database, loser: Rival, name: str) -> None:
+    """The domain has gone to another, whether or not who had it can be told."""
+    try:
+        await tell_owners(reading, database, loser.tenant_id, Lost(name, loser.token, "taken", 0))
+    except Exception as error:
+        log.warning("nobody can be told of a lost domain", domain=name, exc_info=error)
 
 
 @delete("/{name:str}", right="settings:write")
@@ -99,7 +114,8 @@ async def ask_domain(
     settings: Settings,
 ) -> Host:
     """Whether a certificate may be had for a host name: what Caddy's `on_demand_tls` asks before it
-    gets one, so that nobody can have it get any number."""
+    gets one, so that nobody can have it get any number. None for a tenant that is suspended or
+    deleted."""
     reading = catalogue.work(0, CATALOGUE_PRELUDE, writes=False)
     if not await domains.is_host(reading, domain, base_domain=settings.base_domain):
         raise DomainUnknown

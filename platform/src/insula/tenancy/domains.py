@@ -23,7 +23,7 @@ from insula.identity.schemas import Strict
 from insula.tenancy.dns import NameServers
 from insula.tenancy.errors import DomainTaken, DomainUnproved, TooManyDomains
 from insula.tenancy.provisioning import raise_epoch
-from insula.tenancy.tables import DomainRow, TenantRow
+from insula.tenancy.tables import DomainRow, FormerSlug, TenantRow
 from insula.tenancy.tenant import Tenant
 
 MOST = 20
@@ -48,6 +48,8 @@ class Domain(msgspec.Struct):
     name: Annotated[str, Meta(examples=["www.example.com"])]
     verified_at: datetime | None
     """When it was proved that it is yours; null until then."""
+    failing_since: datetime | None
+    """Since when the record of a verified domain has been missing; null while it is there."""
     record: Record
     created_at: datetime
 
@@ -56,6 +58,7 @@ class Claimed(msgspec.Struct, frozen=True):
     name: str
     token: str
     verified_at: datetime | None
+    failing_since: datetime | None
     created_at: datetime
 
 
@@ -65,7 +68,13 @@ class Rival(msgspec.Struct, frozen=True):
 
 
 _mine = (DomainRow.tenant_id == bindparam("tenant"), DomainRow.name == bindparam("domain"))
-_columns = select(DomainRow.name, DomainRow.token, DomainRow.verified_at, DomainRow.created_at)
+_columns = select(
+    DomainRow.name,
+    DomainRow.token,
+    DomainRow.verified_at,
+    DomainRow.failing_since,
+    DomainRow.created_at,
+)
 _ALL = Statement(
     _columns.where(DomainRow.tenant_id == bindparam("tenant")).order_by(DomainRow.name), Claimed
 )
@@ -84,23 +93,38 @@ _RIVAL = Statement(
 _LOSE = Statement(
     update(DomainRow)
     .where(DomainRow.name == bindparam("domain"), DomainRow.tenant_id == bindparam("tenant"))
-    .values(verified_at=None)
+    .values(verified_at=None, failures=0, failing_since=None)
 )
-_WIN = Statement(update(DomainRow).where(*_mine).values(verified_at=func.now()))
+_WIN = Statement(
+    update(DomainRow)
+    .where(*_mine)
+    .values(verified_at=func.now(), asked_at=func.now(), failures=0, failing_since=None)
+)
 _GIVE_UP = Statement(delete(DomainRow).where(*_mine).returning(DomainRow.name), str)
 # A tenant claims one after the other, or two claims could both be the last one allowed.
 _LOCK = Statement(
     select(TenantRow.id).where(TenantRow.id == bindparam("tenant")).with_for_update(), UUID
 )
+# A tenant that is suspended gets no new certificate: it may have been suspended for what its pages
+# claim to be, and whoever asks an authority for it vouches for it. Those that there are serve on,
+# so that its visitors are told why nobody lets them in.
+_serves = (TenantRow.status == "active") | (TenantRow.status == "moving")
 _IS_HOST = Statement(
     select(
         exists().where(
             DomainRow.name == bindparam("domain"),
             DomainRow.verified_at.is_not(None),
             TenantRow.id == DomainRow.tenant_id,
-            TenantRow.status != "deleted",
+            _serves,
         )
-        | exists().where(TenantRow.slug == bindparam("slug"), TenantRow.status != "deleted")
+        | exists().where(TenantRow.slug == bindparam("slug"), _serves)
+        # A slug that leads to another cannot do so without a certificate.
+        | exists().where(
+            FormerSlug.slug == bindparam("slug"),
+            FormerSlug.until > func.now(),
+            TenantRow.id == FormerSlug.tenant_id,
+            _serves,
+        )
     ),
     bool,
 )
@@ -147,19 +171,18 @@ async def prove(servers: NameServers, claimed: Claimed, rival: Rival | None) -> 
     Raises:
         DomainUnproved, DomainUnreachable, DomainTaken: see there.
     """
-    found = await servers.texts(f"{_LABEL}.{claimed.name}")
-    if _value(claimed.token) not in found:
-        name = f"{_LABEL}.{claimed.name}"
+    name = record_name(claimed.name)
+    found = await servers.texts(name)
+    if record_value(claimed.token) not in found:
         raise DomainUnproved(
             say("There is no TXT record of {name} with that value.", name=name), found=found[:10]
         )
-    if rival is not None and _value(rival.token) in found:
+    if rival is not None and record_value(rival.token) in found:
         raise DomainTaken
 
 
-async def win(catalogue: Work, tenant: Tenant, name: str) -> tuple[int, tuple[UUID, int] | None]:
-    """Make a proved domain the tenant's. Returns its new epoch, and id and epoch of the tenant that
-    has lost it.
+async def win(catalogue: Work, tenant: Tenant, name: str) -> tuple[int, tuple[Rival, int] | None]:
+    """Make a proved domain the tenant's. Returns its new epoch, and who has lost it with theirs.
 
     Raises:
         DomainTaken: another tenant has proved it in this moment.
@@ -168,7 +191,7 @@ async def win(catalogue: Work, tenant: Tenant, name: str) -> tuple[int, tuple[UU
     lost = None
     if rival is not None:
         await catalogue.execute(_LOSE, tenant=rival.tenant_id, domain=name)
-        lost = (rival.tenant_id, await raise_epoch(catalogue, rival.tenant_id))
+        lost = (rival, await raise_epoch(catalogue, rival.tenant_id))
     try:
         await catalogue.execute(_WIN, tenant=tenant.id, domain=name)
     except asyncpg.UniqueViolationError as error:
@@ -216,10 +239,16 @@ def canonical(name: str, *, base_domain: str) -> str:
     raise InvalidInput(errors=(FieldError("/name", fault),))
 
 
-def _value(token: str) -> str:
+def record_name(domain: str) -> str:
+    """Where the record of a domain is."""
+    return f"{_LABEL}.{domain}"
+
+
+def record_value(token: str) -> str:
+    """What it says."""
     return f"insula-verification={token}"
 
 
 def view(found: Claimed) -> Domain:
-    record = Record("TXT", f"{_LABEL}.{found.name}", _value(found.token))
-    return Domain(found.name, found.verified_at, record, found.created_at)
+    record = Record("TXT", record_name(found.name), record_value(found.token))
+    return Domain(found.name, found.verified_at, found.failing_since, record, found.created_at)

@@ -77,6 +77,7 @@ class DomainRow(CatalogueTable):
             unique=True,
             postgresql_where=text("verified_at IS NOT NULL"),
         ),
+        Index("ix_domains_asked_at", "asked_at", postgresql_where=text("verified_at IS NOT NULL")),
     )
 
     tenant_id: Mapped[UUID] = mapped_column(
@@ -86,6 +87,12 @@ class DomainRow(CatalogueTable):
     token: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     verified_at: Mapped[datetime | None]
+    asked_at: Mapped[datetime | None]
+    """When the DNS was asked last, answer or not."""
+    failures: Mapped[int] = mapped_column(server_default="0")
+    """How often running it has answered that the record is not there …"""
+    failing_since: Mapped[datetime | None]
+    """… and since when."""
 
 
 class SlotRow(CatalogueTable):

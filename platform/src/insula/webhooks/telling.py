@@ -1,29 +1,11 @@
 """Telling the owners of a tenant that a webhook was given up."""
 
-import msgspec
-from sqlalchemy import literal_column, select
-
-from insula.db import Statement, Work
-from insula.identity.tables import UserRow
+from insula.db import Work
+from insula.identity.owners import OWNERS
 from insula.mail import send_mail
 from insula.tenancy.tenant import Tenant
 from insula.webhooks.schedule import DISABLE_AFTER
 from insula.webhooks.schemas import Webhook
-
-
-class Owner(msgspec.Struct, frozen=True):
-    email: str
-    name: str
-    locale: str | None
-
-
-_OWNERS = Statement(
-    select(UserRow.email, UserRow.name, UserRow.locale)
-    .where(UserRow.role == "owner", UserRow.status == "active")
-    .order_by(UserRow.created_at)
-    .limit(literal_column("10")),
-    Owner,
-)
 
 
 async def tell_owners(tx: Work, tenant: Tenant, webhook: Webhook) -> None:
@@ -35,7 +17,7 @@ async def tell_owners(tx: Work, tenant: Tenant, webhook: Webhook) -> None:
         "days": DISABLE_AFTER.days,
         "id": webhook.id,
     }
-    for owner in await tx.many(_OWNERS):
+    for owner in await tx.many(OWNERS):
         await send_mail(
             tx,
             template="webhooks.disabled",

@@ -1,0 +1,5 @@
+ALTER TABLE domains ADD COLUMN asked_at TIMESTAMP WITH TIME ZONE;
+ALTER TABLE domains ADD COLUMN failures INTEGER DEFAULT '0' NOT NULL;
+ALTER TABLE domains ADD COLUMN failing_since TIMESTAMP WITH TIME ZONE;
+
+CREATE INDEX ix_domains_asked_at ON domains (asked_at) WHERE verified_at IS NOT NULL;
