@@ -9,6 +9,7 @@ import rich_click as click
 from msgspec.structs import replace
 
 from insula_simulator.cache import Cache
+from insula_simulator.calibration.cli import calibrate
 from insula_simulator.policies import POLICIES, CacheTooSmall
 from insula_simulator.progress import counting_progress, preparing, reading_progress
 from insula_simulator.replay import Outcome, is_compiled, replay, warm_up
@@ -23,6 +24,7 @@ def main() -> None:
 
 
 main.add_command(sweep)
+main.add_command(calibrate)
 
 
 @main.command()

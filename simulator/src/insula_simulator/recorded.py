@@ -1,6 +1,6 @@
 """A recorded trace as the traffic of a network, a chunk at a time."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from insula_simulator.batch import Batch
 from insula_simulator.network.chance import REGION, fill_uniform
 from insula_simulator.scenario import Scenario, ScenarioError
-from insula_simulator.traces import Chunk, TraceError, read_trace
+from insula_simulator.traces import Chunk, TraceError, evenly, read_trace
 
 Floats = npt.NDArray[np.float64]
 
@@ -110,43 +110,6 @@ def settled(scenario: Scenario, recording: Recording | None) -> Scenario:
     if recording is None:
         return scenario
     return replace(scenario, requests=recording.requests, duration=recording.duration)
-
-
-def evenly(chunks: Iterable[Chunk], length: int, most: int) -> Iterator[Chunk]:
-    """The first ``most`` requests, cut anew into chunks of one length (the last may be shorter)."""
-    waiting: list[Chunk] = []
-    held = 0
-    for chunk in chunks:
-        waiting.append(chunk)
-        held += len(chunk.keys)
-        while held >= min(length, most) and most > 0:
-            whole, taken = _joined(waiting), min(length, most)
-            yield _part(whole, slice(0, taken))
-            waiting = [_part(whole, slice(taken, None))]
-            held, most = held - taken, most - taken
-        if most == 0:
-            return
-    if held:
-        yield _joined(waiting)
-
-
-def _joined(chunks: list[Chunk]) -> Chunk:
-    if len(chunks) == 1:
-        return chunks[0]
-    return Chunk(
-        np.concatenate([each.keys for each in chunks]),
-        np.concatenate([each.sizes for each in chunks]),
-        np.concatenate([each.times for each in chunks]),
-        None,
-        None
-        if chunks[0].regions is None
-        else np.concatenate([each.regions for each in chunks if each.regions is not None]),
-    )
-
-
-def _part(chunk: Chunk, rows: slice) -> Chunk:
-    regions = None if chunk.regions is None else chunk.regions[rows]
-    return Chunk(chunk.keys[rows], chunk.sizes[rows], chunk.times[rows], None, regions)
 
 
 def _read(trace: str, format_: str, names: tuple[str, ...]) -> Iterator[Chunk]:

@@ -11,12 +11,12 @@ else:
     from backports import zstd
 
 from insula_simulator.traces.binary import read_oracle_general, read_twitter_records
-from insula_simulator.traces.chunks import CHUNK, Chunk, TraceError
+from insula_simulator.traces.chunks import CHUNK, Chunk, TraceError, evenly
 from insula_simulator.traces.columnar import read_parquet
 from insula_simulator.traces.logs import read_cloudfront, read_combined, read_gateway
 from insula_simulator.traces.separated import TWITTER_FIELDS, read_csv, read_twitter_csv
 
-__all__ = ["CHUNK", "READERS", "Chunk", "TraceError", "read_trace"]
+__all__ = ["CHUNK", "READERS", "Chunk", "TraceError", "evenly", "read_trace"]
 
 _ZSTD, _GZIP = b"\x28\xb5\x2f\xfd", b"\x1f\x8b"
 _AHEAD = 4096

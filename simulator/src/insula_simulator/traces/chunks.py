@@ -73,3 +73,40 @@ def occupied(chunk: Chunk) -> Chunk:
         None if following is None else following[kept],
         None if regions is None else regions[kept],
     )
+
+
+def evenly(chunks: Iterable[Chunk], length: int, most: int) -> Iterator[Chunk]:
+    """The first ``most`` requests, cut anew into chunks of one length (the last may be shorter)."""
+    waiting: list[Chunk] = []
+    held = 0
+    for chunk in chunks:
+        waiting.append(chunk)
+        held += len(chunk.keys)
+        while held >= min(length, most) and most > 0:
+            whole, taken = _joined(waiting), min(length, most)
+            yield _part(whole, slice(0, taken))
+            waiting = [_part(whole, slice(taken, None))]
+            held, most = held - taken, most - taken
+        if most == 0:
+            return
+    if held:
+        yield _joined(waiting)
+
+
+def _joined(chunks: list[Chunk]) -> Chunk:
+    if len(chunks) == 1:
+        return chunks[0]
+    return Chunk(
+        np.concatenate([each.keys for each in chunks]),
+        np.concatenate([each.sizes for each in chunks]),
+        np.concatenate([each.times for each in chunks]),
+        None,
+        None
+        if chunks[0].regions is None
+        else np.concatenate([each.regions for each in chunks if each.regions is not None]),
+    )
+
+
+def _part(chunk: Chunk, rows: slice) -> Chunk:
+    regions = None if chunk.regions is None else chunk.regions[rows]
+    return Chunk(chunk.keys[rows], chunk.sizes[rows], chunk.times[rows], None, regions)

@@ -1,0 +1,1 @@
+"""The simulator held against a real NGINX: the same requests, the same cache."""
