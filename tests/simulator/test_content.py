@@ -1,11 +1,16 @@
 """Classes of content, pieces of objects, purges: against plain Python, request by request."""
 
+import math
+from collections import Counter, OrderedDict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from insula_simulator.batch import Batch
+from insula_simulator.content.admission import Doorkeeper
 from insula_simulator.results import Result, summarise
-from insula_simulator.scenario import ScenarioError
+from insula_simulator.scenario import Admission, ScenarioError
 from insula_simulator.simulation import Simulation
 from simulator.networks import described, scenario
 from simulator.plain_edge import PlainEdge, Purged
@@ -146,3 +151,61 @@ def test_a_wrong_key_is_named(change: dict[str, Any], complaint: str, tmp_path: 
     with pytest.raises(ScenarioError) as error:
         scenario(**change)
     assert f"`{complaint}`" in str(error.value)
+
+
+def test_an_object_is_stored_the_second_time_it_is_asked_for() -> None:
+    cache = {"size": 10**12, "admission": {"seen": 1_000_000}}
+    edges = [{"name": "here", "cache": cache, "servers": PLENTY} | PLACE]
+    simulation, result = run(**one_edge(edges=edges, http={"ttl": 1e9}))
+    asked = Counter(key for key, _, _ in requests_of(simulation))
+    assert result.fates["miss"] == sum(min(times, 2) for times in asked.values())
+
+
+def test_what_is_remembered_is_two_generations() -> None:
+    """Ten objects in turn, and room for the names of six: none is ever known."""
+    doorkeeper = Doorkeeper(Admission(seen=6), seed=1)
+    keys = np.tile(np.arange(10), 20)
+    batch = Batch(keys, keys, np.ones_like(keys), keys.astype(float), keys)
+    assert not doorkeeper.admitted(batch).any()
+    wider = Doorkeeper(Admission(seen=40), seed=1)
+    assert wider.admitted(batch)[10:].all()
+
+
+def test_large_objects_are_admitted_rarely() -> None:
+    doorkeeper = Doorkeeper(Admission(scale=10_000.0, largest=50_000), seed=3)
+    rows = np.arange(100_000)
+    for size in (1000, 10_000, 30_000, 60_000):
+        batch = Batch(rows, rows, np.full_like(rows, size), rows.astype(float), rows)
+        expected = math.exp(-size / 10_000) if size <= 50_000 else 0.0
+        assert doorkeeper.admitted(batch).mean() == pytest.approx(expected, abs=0.005)
+
+
+def test_what_is_not_in_ram_waits_for_the_disk() -> None:
+    """Whole objects of one size, an LRU in RAM of an LRU on disk that holds all: RAM hits are those
+    of a dictionary, and each other hit reads one disk for a hundredth of a second."""
+    ram, size, read = 100, 1000, 0.01
+    cache = {"size": 10**12, "ram": {"size": ram * size}, "disk": {"seek": read / 2,
+             "throughput": size / (read / 2)}}  # fmt: skip
+    edges = [{"name": "here", "servers": PLENTY} | PLACE]
+    changes = one_edge(
+        traffic={"objects": 1000, "sizes": {"median": size, "sigma": 0.0, "pareto_share": 0.0}},
+        duration=10_000.0, http={"ttl": 1e9},
+        network={"jitter": 0.0, "loss": 0.0, "reused": 1.0},
+    )  # fmt: skip
+    slow, result = run(**changes | {"edges": [edges[0] | {"cache": cache}]})
+    _, quick = run(**changes | {"edges": [edges[0] | {"cache": {"size": 10**12}}]})
+    held: OrderedDict[int, None] = OrderedDict()
+    hits = 0
+    for key, _, _ in requests_of(slow):
+        hits += key in held
+        held[key] = None
+        held.move_to_end(key)
+        if len(held) > ram:
+            held.popitem(last=False)
+    place = result.edges[0]
+    assert place.ram_hit_ratio == hits / 20_000
+    assert place.disk_hit_ratio is not None
+    assert place.ram_hit_ratio + place.disk_hit_ratio == result.hit_ratio == quick.hit_ratio
+    # A disk that is busy 1 % of the time: little waiting.
+    later = result.latency["mean"] - quick.latency["mean"]
+    assert later == pytest.approx(place.disk_hit_ratio * read, rel=0.05)

@@ -17,7 +17,7 @@ QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
 
 class Place(msgspec.Struct, frozen=True):
-    """An edge or a shield."""
+    """An edge or a shield. The last two are shares of its requests, where it has RAM and disks."""
 
     name: str
     requests: int
@@ -25,6 +25,16 @@ class Place(msgspec.Struct, frozen=True):
     failed: int
     peak_servers: int
     server_hours: float
+    ram_hit_ratio: float | None = None
+    disk_hit_ratio: float | None = None
+
+
+class ClassResult(msgspec.Struct, frozen=True):
+    """A class of content, as the edges saw it."""
+
+    requests: int
+    fates: dict[str, int]
+    hit_ratio: float
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -51,6 +61,7 @@ class Result(msgspec.Struct, frozen=True):
     bytes_delivered: int
     bytes_from_origin: int
     cost: dict[str, float]
+    classes: dict[str, ClassResult]
 
 
 def summarise(simulation: Simulation) -> Result:
@@ -84,6 +95,7 @@ def summarise(simulation: Simulation) -> Result:
         bytes_delivered=delivered,
         bytes_from_origin=simulation.origin.bytes_sent,
         cost=_cost(simulation, delivered),
+        classes=_classes(simulation),
     )
 
 
@@ -104,6 +116,7 @@ def _places(sites: list[Site], tiers: list[Tier]) -> list[Place]:
             tier.failed,
             int(tier.pool.counts[PEAK]),
             float(tier.pool.gauges[SERVER_SECONDS]) / 3600,
+            *(tier.storage.shares(tier.arrived) if tier.storage else ()),
         )
         for site, tier in zip(sites, tiers, strict=True)
     ]
@@ -118,6 +131,21 @@ def _origin(simulation: Simulation) -> Place:
         int(simulation.origin.pool.counts[PEAK]),
         float(simulation.origin.pool.gauges[SERVER_SECONDS]) / 3600,
     )
+
+
+def _classes(simulation: Simulation) -> dict[str, ClassResult]:
+    """Of a scenario that has any; what flash crowds ask for is in none."""
+    if not simulation.scenario.traffic.classes:
+        return {}
+    counts = np.sum([tally.counts for tally in simulation.tallies], axis=0)
+    return {
+        each.name: ClassResult(
+            int(counts[i].sum()),
+            dict(zip(FATES, counts[i].tolist(), strict=True)),
+            int(counts[i, [HIT, STALE, STALE_ERROR]].sum()) / max(1, int(counts[i].sum())),
+        )
+        for i, each in enumerate(simulation.scenario.traffic.classes, 1)
+    }
 
 
 def _cost(simulation: Simulation, delivered: int) -> dict[str, float]:

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from insula_simulator import layout
 from insula_simulator.batch import Batch, Sorted, brought_back, sorted_by_site
 from insula_simulator.cache import Cache
-from insula_simulator.content.catalogue import catalogue, plain_terms
+from insula_simulator.content.catalogue import plain_terms
 from insula_simulator.content.demand import Demand
-from insula_simulator.content.looks import Looks
-from insula_simulator.content.purges import purges
+from insula_simulator.content.tally import Tally
+from insula_simulator.content.treatment import Treatment, storage_of
 from insula_simulator.crew import Crew
 from insula_simulator.network import freshness
 from insula_simulator.network.account import CENSUS, account, new_ledger
@@ -52,8 +52,7 @@ class Simulation:
         self.threads = threads or os.cpu_count() or 1
         self.plan = layout.traffic_plan(scenario)
         self.demand = Demand(scenario, self.plan) if scenario.traffic.classes else None
-        self.catalogue = catalogue(scenario)
-        self.purges = purges(scenario, self.catalogue)
+        self.content = Treatment(scenario)
         self.network = layout.client_network(scenario)
         self.bin_width = scenario.duration / layout.BINS
         self.client_rtts = layout.rtts(scenario, scenario.regions, scenario.edges, users=True)
@@ -66,6 +65,7 @@ class Simulation:
         self.shields = self._shields() if scenario.shields else None
         rules = scenario.origin.servers
         self.origin = Origin(layout.pool_rules(scenario, rules, "origin", scenario.seed + 1))
+        self.tallies = [Tally(self.content.catalogue) for _ in scenario.edges]
         self.ledgers = [new_ledger(layout.BINS, len(scenario.regions)) for _ in scenario.edges]
 
     def _shields(self) -> Shields:
@@ -98,15 +98,9 @@ class Simulation:
             unchanged=http.unchanged,
             seed=seed,
             terms=plain_terms(http),
-            looks=self._looks(site),
+            looks=self.content.looks(site, seed),
+            storage=storage_of(site),
         )
-
-    def _looks(self, site: Site) -> Looks | None:
-        """None where nothing is said of content: then nothing is looked up for a request."""
-        if not self.scenario.purges and not self.scenario.traffic.classes:
-            return None
-        way = layout.rtts(self.scenario, [site], [self.scenario.origin])[0, 0] / 2
-        return Looks(self.catalogue, self.purges, float(way))
 
     def run(self, on_chunk: Callable[[int], None] = lambda done: None) -> None:
         """Play all requests, once. ``on_chunk`` hears how many are done.
@@ -165,6 +159,8 @@ class Simulation:
     def _finish(self, i: int, part: Batch, answer: Answers, took: Floats) -> None:
         """Settle what upstream answered an edge, and count what its clients saw."""
         fetched = self.edges[i].settle(part, answer, took)
+        if self.demand:
+            self.tallies[i].add(part, answer.fates)
         account(
             self.ledgers[i], self.network, self.bin_width,
             np.ascontiguousarray(self.client_rtts[:, i]), part.numbers, part.times, part.origins,

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from insula_simulator.batch import Batch
 from insula_simulator.cache import Cache
 from insula_simulator.content.looks import Look, Looks
+from insula_simulator.content.storage import Storage
 from insula_simulator.engine.state import REFUSED
 from insula_simulator.network import freshness
 from insula_simulator.network.servers import Pool, PoolRules, new_pool, serve
@@ -60,6 +61,7 @@ class Tier:
     terms: Floats
     """Seconds of freshness and of staleness, where ``looks`` has no others."""
     looks: Looks | None = None
+    storage: Storage | None = None
     pool: Pool = field(init=False)
     expires: Floats = field(default_factory=lambda: np.zeros(0))
     ready: Floats = field(default_factory=lambda: np.zeros(0))
@@ -115,6 +117,8 @@ class Tier:
         if look.passed is not None:
             fates[look.passed & (fates == freshness.MISS)] = freshness.PASS
         self.retries += serve(self.pool, self.pool_rules, batch.times, self.arrived, served)
+        if self.storage:
+            waits += self.storage.read(batch, slots, fates)
         return fates, waits, served, slots
 
     def _plain(self, batch: Batch) -> Look:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.batch import Batch
+from insula_simulator.content.admission import Doorkeeper
 from insula_simulator.content.catalogue import Catalogue
 from insula_simulator.content.purges import Purges
 
@@ -35,6 +36,7 @@ class Looks:
     catalogue: Catalogue
     purges: Purges | None
     way: float
+    doorkeeper: Doorkeeper | None
 
     def at(self, batch: Batch) -> Look:
         of = self.catalogue.kinds(batch.keys)
@@ -42,6 +44,8 @@ class Looks:
         if not self.catalogue.cacheable.all():
             passed = ~self.catalogue.cacheable[of]
             sizes = np.where(passed, UNSTORABLE, sizes)
+        if self.doorkeeper is not None:
+            sizes = np.where(self.doorkeeper.admitted(batch), sizes, UNSTORABLE)
         purged = np.empty((0, 2))
         if self.purges is not None:
             purged = self.purges.heard(batch.keys, batch.times, self.way)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from insula_simulator.policies import POLICIES, CacheTooSmall
 from insula_simulator.scenario.checks import check_classes, check_purges
-from insula_simulator.scenario.content import Content, Purge, Sizes
+from insula_simulator.scenario.content import Admission, Content, Disk, Purge, Ram, Sizes
 from insula_simulator.scenario.parts import (
     AtLeastZero,
     Count,
@@ -28,10 +28,10 @@ from insula_simulator.scenario.parts import (
 from insula_simulator.scenario.recorded import MOST_REQUESTS, Recorded, beside, check_trace
 
 __all__ = [
-    "AtLeastZero", "Cache", "Content", "Cost", "Count", "Failure", "Flash", "Http", "Latitude",
-    "Longitude", "Name", "Network", "Origin", "Part", "Positive", "Purge", "Region", "Routing",
-    "Scenario", "ScenarioError", "Servers", "Share", "Site", "Sizes", "Traffic", "check",
-    "read_scenario",
+    "Admission", "AtLeastZero", "Cache", "Content", "Cost", "Count", "Disk", "Failure", "Flash",
+    "Http", "Latitude", "Longitude", "Name", "Network", "Origin", "Part", "Positive", "Purge",
+    "Ram", "Region", "Routing", "Scenario", "ScenarioError", "Servers", "Share", "Site",
+    "Sizes", "Traffic", "check", "read_scenario",
 ]  # fmt: skip
 
 
@@ -66,6 +66,10 @@ class Traffic(Recorded, frozen=True):
 class Cache(Part, frozen=True):
     size: Annotated[int, Meta(ge=1, le=1 << 50)]
     policy: str = "lru"
+    admission: Admission | None = None
+    ram: Ram | None = None
+    """In front of the cache, which then is on disk; hits in it read no disk."""
+    disk: Disk | None = None
 
 
 class Servers(Part, frozen=True):
@@ -210,6 +214,8 @@ def check(scenario: Scenario) -> None:
             if site.name in names[:i]:
                 raise ScenarioError(f"the name {site.name!r} is taken - at `$.{part}[{i}].name`")
             _check_cache(site.cache, f"$.{part}[{i}].cache")
+            if site.cache.ram:
+                _check_cache(site.cache.ram, f"$.{part}[{i}].cache.ram")
     check_trace(scenario.traffic)
     known = {f"edge:{site.name}" for site in scenario.edges}
     known |= {f"shield:{site.name}" for site in scenario.shields} | {"origin"}
@@ -220,7 +226,7 @@ def check(scenario: Scenario) -> None:
     check_purges(scenario.purges, scenario.traffic.classes, scenario.duration)
 
 
-def _check_cache(cache: Cache, key: str) -> None:
+def _check_cache(cache: Cache | Ram, key: str) -> None:
     if cache.policy not in POLICIES or cache.policy == "belady":
         known = ", ".join(name for name in POLICIES if name != "belady")
         raise ScenarioError(f"{cache.policy!r} is none of {known} - at `{key}.policy`")

@@ -67,3 +67,27 @@ class Purge(Part, frozen=True):
     """Again and again, so many seconds apart; 0 is once."""
     over: AtLeastZero = 0.0
     """Seconds over which the objects of a range are purged one after the other."""
+
+
+class Admission(Part, frozen=True):
+    """What a cache stores if it has it not. All that are given must agree."""
+
+    largest: Annotated[int, Meta(ge=1, le=1 << 50)] | None = None
+    scale: Positive | None = None
+    """Bytes: an object is stored with probability exp(-size / scale), as AdaptSize does."""
+    seen: Annotated[int, Meta(ge=0, le=100_000_000)] = 0
+    """Only what is among the last so many different objects asked for: the second time, that is."""
+
+
+class Ram(Part, frozen=True):
+    size: Annotated[int, Meta(ge=1, le=1 << 50)]
+    policy: str = "lru"
+
+
+class Disk(Part, frozen=True):
+    """Each of ``count`` disks takes ``seek`` seconds and then reads ``throughput`` bytes a
+    second. The defaults are of one NVMe drive."""
+
+    count: Annotated[int, Meta(ge=1, le=1000)] = 1
+    seek: AtLeastZero = 0.0001
+    throughput: Positive = 2e9

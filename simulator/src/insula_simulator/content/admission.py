@@ -1,0 +1,45 @@
+"""What a cache stores at all: not what is too large, rarely what is large (AdaptSize: Berger,
+Sitaraman and Harchol-Balter, NSDI 2017), not what is asked for once (Maggs and Sitaraman, CCR
+2015)."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from insula_simulator.batch import Batch
+from insula_simulator.network.admitting import admit_by_size, note_seen
+from insula_simulator.scenario import Admission
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+BITS = 16
+"""Of the filter for each object remembered: with four hashes one in 400 is taken for another."""
+
+
+@dataclass
+class Doorkeeper:
+    """Of one cache."""
+
+    rules: Admission
+    seed: int
+    seen: Ints = field(init=False)
+    registers: Ints = field(default_factory=lambda: np.zeros(2, np.int64))
+
+    def __post_init__(self) -> None:
+        bits = 1 << max(6, (self.rules.seen * BITS - 1).bit_length())
+        self.seen = np.zeros((2, bits // 64), np.int64)
+
+    def admitted(self, batch: Batch) -> Flags:
+        """Which of these may be stored if they are not there."""
+        admitted, rules = np.ones(len(batch), bool), self.rules
+        if rules.seen:
+            # A generation is half of what is remembered: the older one is dropped as a whole.
+            most = max(1, rules.seen // 2)
+            note_seen(self.seen, self.registers, most, batch.keys, admitted)
+        if rules.largest is not None:
+            admitted &= batch.sizes <= rules.largest
+        if rules.scale is not None:
+            admit_by_size(self.seed, rules.scale, batch.numbers, batch.sizes, admitted)
+        return admitted
