@@ -21,3 +21,5 @@ def compiled_kernels() -> None:
         for policy in POLICIES:
             warm_up(policy)
         Simulation(scenario(requests=1000)).run()
+        one_by_one = {"latitude": 0.0, "longitude": 0.0, "servers": {"balancing": "p2c"}}
+        Simulation(scenario(requests=1000, origin=one_by_one)).run()

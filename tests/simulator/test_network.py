@@ -172,3 +172,18 @@ def test_what_could_not_be_fetched_is_not_served() -> None:
     assert fetched <= 361
     assert result.fates["hit"] < 60_000 * 361 / 4 / 2000
     assert result.fates["error"] + result.fates["negative"] > 55_000
+
+
+def test_the_servers_of_a_site_are_reported_one_by_one_and_obey_littles_law() -> None:
+    servers = {"balancing": "p2c", "count": 4, "service": 0.1, "speeds": [0.25]}
+    origin = {"latitude": 50.1, "longitude": 8.7, "servers": servers}
+    down = [{"target": "origin/2", "start": 600.0, "duration": 60.0}]
+    result = outcome(origin=origin, shields=[], failures=down)
+    loads = result.origin.servers
+    assert [each.server for each in loads] == [1, 2, 3, 4]
+    assert sum(each.served for each in loads) == result.origin.requests - result.origin.failed
+    assert loads[1].errors > 0 == loads[2].errors
+    assert loads[0].requests < loads[2].requests
+    for each in loads:
+        expected = each.served / result.seconds * each.mean_seconds
+        assert each.mean_connections == pytest.approx(expected)

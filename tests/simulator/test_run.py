@@ -69,6 +69,10 @@ def test_a_run_leaves_json_parquet_and_a_page_that_loads_nothing(tmp_path: Path)
     assert "a &lt;small&gt; one" in page
 
 
+def origin_with(servers: dict[str, Any]) -> dict[str, Any]:
+    return {"origin": {"latitude": 0.0, "longitude": 0.0, "servers": servers}}
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -82,8 +86,16 @@ def test_a_run_leaves_json_parquet_and_a_page_that_loads_nothing(tmp_path: Path)
                        "cache": {"size": 10, "policy": "magic"}}]}, "$.shields[0].cache.policy"),
         ({"shields": [{"name": "s", "latitude": 0.0, "longitude": 0.0,
                        "cache": {"size": 9, "policy": "s3fifo"}}]}, "$.shields[0].cache.size"),
+        (origin_with({"speeds": [1.0]}), "$.origin.servers.speeds"),
+        (origin_with({"balancing": "p2c", "count": 2000}), "$.origin.servers.balancing"),
+        (origin_with({"balancing": "random", "weights": [2.0]}), "$.origin.servers.weights"),
+        (origin_with({"balancing": "maglev", "slow_start": 1.0}), "$.origin.servers.slow_start"),
+        ({"failures": [{"target": "origin/1", "start": 0.0, "duration": 1.0}]},
+         "$.failures[0].target"),
+        ({"failures": [{"target": "origin", "kind": "drain", "start": 0.0, "duration": 1.0}]},
+         "$.failures[0].kind"),
     ],
-    ids=range(7),
+    ids=range(13),
 )  # fmt: skip
 def test_a_wrong_scenario_names_the_key(
     tmp_path: Path, change: dict[str, Any], complaint: str

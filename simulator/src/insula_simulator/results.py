@@ -6,12 +6,14 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from insula_simulator.balanced import Load
 from insula_simulator.network.account import CENSUS, DELIVERED, Ledger, added, quantile
 from insula_simulator.network.freshness import ERROR, FATES, HIT, STALE, STALE_ERROR
 from insula_simulator.network.servers import PEAK, SERVER_SECONDS
 from insula_simulator.scenario import Site
 from insula_simulator.simulation import Simulation
 from insula_simulator.tier import Tier
+from insula_simulator.upstream import Origin
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
 
@@ -27,6 +29,8 @@ class Place(msgspec.Struct, frozen=True):
     server_hours: float
     ram_hit_ratio: float | None = None
     disk_hit_ratio: float | None = None
+    servers: list[Load] = []
+    """Where they have a queue each."""
 
 
 class ClassResult(msgspec.Struct, frozen=True):
@@ -89,9 +93,9 @@ def summarise(simulation: Simulation) -> Result:
         latency_by_region={
             region.name: _quantiles(total.by_region[i]) for i, region in enumerate(scenario.regions)
         },
-        edges=_places(scenario.edges, simulation.edges),
-        shields=_places(scenario.shields, _shields(simulation)),
-        origin=_origin(simulation),
+        edges=_places(scenario.edges, simulation.edges, scenario.duration),
+        shields=_places(scenario.shields, _shields(simulation), scenario.duration),
+        origin=_place("origin", simulation.origin, 0, scenario.duration),
         bytes_delivered=delivered,
         bytes_from_origin=simulation.origin.bytes_sent,
         cost=_cost(simulation, delivered),
@@ -107,30 +111,32 @@ def _shields(simulation: Simulation) -> list[Tier]:
     return simulation.shields.tiers if simulation.shields else []
 
 
-def _places(sites: list[Site], tiers: list[Tier]) -> list[Place]:
+def _places(sites: list[Site], tiers: list[Tier], seconds: float) -> list[Place]:
     return [
-        Place(
-            site.name,
-            tier.arrived,
-            tier.asked,
-            tier.failed,
-            int(tier.pool.counts[PEAK]),
-            float(tier.pool.gauges[SERVER_SECONDS]) / 3600,
-            *(tier.storage.shares(tier.arrived) if tier.storage else ()),
-        )
+        _place(site.name, tier, tier.asked, seconds)
         for site, tier in zip(sites, tiers, strict=True)
     ]
 
 
-def _origin(simulation: Simulation) -> Place:
+def _place(name: str, site: Tier | Origin, asked: int, seconds: float) -> Place:
+    one_by_one = site.balanced.loads(seconds) if site.balanced else []
+    peak = site.balanced.peak if site.balanced else int(site.pool.counts[PEAK])
+    hours = _server_seconds(site) / 3600
     return Place(
-        "origin",
-        simulation.origin.arrived,
-        0,
-        simulation.origin.failed,
-        int(simulation.origin.pool.counts[PEAK]),
-        float(simulation.origin.pool.gauges[SERVER_SECONDS]) / 3600,
+        name, site.arrived, asked, site.failed, peak, hours, *_storage_shares(site), one_by_one
     )
+
+
+def _storage_shares(site: Tier | Origin) -> tuple[float | None, float | None]:
+    if isinstance(site, Tier) and site.storage:
+        return site.storage.shares(site.arrived)
+    return None, None
+
+
+def _server_seconds(site: Tier | Origin) -> float:
+    if site.balanced:
+        return site.balanced.server_seconds
+    return float(site.pool.gauges[SERVER_SECONDS])
 
 
 def _classes(simulation: Simulation) -> dict[str, ClassResult]:
@@ -150,9 +156,8 @@ def _classes(simulation: Simulation) -> dict[str, ClassResult]:
 
 def _cost(simulation: Simulation, delivered: int) -> dict[str, float]:
     price = simulation.scenario.cost
-    pools = [tier.pool for tier in simulation.edges + _shields(simulation)]
-    pools.append(simulation.origin.pool)
-    seconds = sum(float(pool.gauges[SERVER_SECONDS]) for pool in pools)
+    serving: list[Tier | Origin] = [*simulation.edges, *_shields(simulation), simulation.origin]
+    seconds = sum(map(_server_seconds, serving))
     fetched = sum(edge.bytes_fetched for edge in simulation.edges) if simulation.shields else 0
     hours = simulation.scenario.duration / 3600
     sites = simulation.scenario.edges + simulation.scenario.shields

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from insula_simulator import layout
+from insula_simulator.balanced import balanced
 from insula_simulator.batch import Batch, Sorted, brought_back, sorted_by_site
 from insula_simulator.cache import Cache
 from insula_simulator.content.catalogue import plain_terms
@@ -63,8 +64,9 @@ class Simulation:
             for i, site in enumerate(scenario.edges)
         ]
         self.shields = self._shields() if scenario.shields else None
-        rules = scenario.origin.servers
-        self.origin = Origin(layout.pool_rules(scenario, rules, "origin", scenario.seed + 1))
+        servers = scenario.origin.servers
+        rules = layout.pool_rules(scenario, servers, "origin", scenario.seed + 1)
+        self.origin = Origin(rules, balanced(scenario, "origin", servers, rules))
         self.tallies = [Tally(self.content.catalogue) for _ in scenario.edges]
         self.ledgers = [new_ledger(layout.BINS, len(scenario.regions)) for _ in scenario.edges]
 
@@ -83,6 +85,7 @@ class Simulation:
         scenario, http = self.scenario, self.scenario.http
         target = f"{part}:{site.name}"
         seed = scenario.seed + (100 if part == "edge" else 1000) + i
+        pool_rules = layout.pool_rules(scenario, site.servers, target, seed)
         return Tier(
             cache=Cache(site.cache.policy, site.cache.size),
             rules=freshness.Rules(
@@ -92,7 +95,7 @@ class Simulation:
                 part == "edge" and bool(scenario.shields),
                 bool(scenario.purges),
             ),
-            pool_rules=layout.pool_rules(scenario, site.servers, target, seed),
+            pool_rules=pool_rules,
             fetch=scenario.origin.servers.service + rtt,
             down=layout.intervals(scenario.failures, target, "down"),
             unchanged=http.unchanged,
@@ -100,6 +103,7 @@ class Simulation:
             terms=plain_terms(http),
             looks=self.content.looks(site, seed),
             storage=storage_of(site),
+            balanced=balanced(scenario, target, site.servers, pool_rules),
         )
 
     def run(self, on_chunk: Callable[[int], None] = lambda done: None) -> None:

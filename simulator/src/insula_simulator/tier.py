@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from insula_simulator.balanced import BalancedServers
 from insula_simulator.batch import Batch
 from insula_simulator.cache import Cache
 from insula_simulator.content.looks import Look, Looks
@@ -62,6 +63,8 @@ class Tier:
     """Seconds of freshness and of staleness, where ``looks`` has no others."""
     looks: Looks | None = None
     storage: Storage | None = None
+    balanced: BalancedServers | None = None
+    """Servers with a queue each, instead of ``pool``."""
     pool: Pool = field(init=False)
     expires: Floats = field(default_factory=lambda: np.zeros(0))
     ready: Floats = field(default_factory=lambda: np.zeros(0))
@@ -116,7 +119,10 @@ class Tier:
         )  # fmt: skip
         if look.passed is not None:
             fates[look.passed & (fates == freshness.MISS)] = freshness.PASS
-        self.retries += serve(self.pool, self.pool_rules, batch.times, self.arrived, served)
+        if self.balanced:
+            self.retries += self.balanced.serve(batch, self.arrived, served)
+        else:
+            self.retries += serve(self.pool, self.pool_rules, batch.times, self.arrived, served)
         if self.storage:
             waits += self.storage.read(batch, slots, fates)
         return fates, waits, served, slots

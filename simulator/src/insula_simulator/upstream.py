@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from insula_simulator.balanced import BalancedServers
 from insula_simulator.batch import Batch, brought_back, sorted_by_site
 from insula_simulator.crew import Crew
 from insula_simulator.network.freshness import ERROR
@@ -19,15 +20,19 @@ Floats = npt.NDArray[np.float64]
 class Origin:
     """The servers behind everything. Fetches that its queue cannot take in time fail."""
 
-    def __init__(self, rules: PoolRules) -> None:
+    def __init__(self, rules: PoolRules, balanced: BalancedServers | None = None) -> None:
         self.rules = rules
+        self.balanced = balanced
         self.pool: Pool = new_pool(rules.least, rules.most, rules.interval)
         self.arrived = self.failed = self.retries = self.bytes_sent = 0
 
     def fetch(self, batch: Batch, bodies: Ints) -> Floats:
         """Seconds that each took, -1 where it failed."""
         seconds = np.empty(len(batch))
-        self.retries += serve(self.pool, self.rules, batch.times, self.arrived, seconds)
+        if self.balanced:
+            self.retries += self.balanced.serve(batch, self.arrived, seconds)
+        else:
+            self.retries += serve(self.pool, self.rules, batch.times, self.arrived, seconds)
         self.arrived += len(batch)
         self.failed += int((seconds < 0).sum())
         self.bytes_sent += int(bodies[seconds >= 0].sum())

@@ -14,7 +14,9 @@ _STREAM = np.uint64(0xD1B54A32D192ED03)
 _30, _27, _31, _11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 _UNIT = 1.0 / (1 << 53)
 
-TIME, RANK, REGION, KIND, SERVICE, JITTER, LOSS, CONNECTION, CHANGED, ROUTE = range(10)
+(
+    TIME, RANK, REGION, KIND, SERVICE, JITTER, LOSS, CONNECTION, CHANGED, ROUTE, BALANCE, FAULT,
+) = range(12)  # fmt: skip
 """Streams: each kind of chance has its own."""
 
 

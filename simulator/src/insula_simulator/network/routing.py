@@ -45,13 +45,18 @@ def _populate(table: Ints, offsets: Ints, skips: Ints) -> None:
                 return
 
 
-def ring_table(names: list[str], places: int = MAGLEV_PLACES) -> Ints:
-    """Consistent hashing (Karger et al. 1997), drawn at ``places`` equidistant places."""
+def ring_points(names: list[str]) -> tuple[npt.NDArray[np.uint64], Ints]:
+    """Hashes in order, and whose each is."""
     points = sorted(
         (_hash(f"{name}/{i}"), n) for n, name in enumerate(names) for i in range(RING_POINTS)
     )
     hashes = np.array([point for point, _ in points], np.uint64)
-    owners = np.array([owner for _, owner in points], np.int64)
+    return hashes, np.array([owner for _, owner in points], np.int64)
+
+
+def ring_table(names: list[str], places: int = MAGLEV_PLACES) -> Ints:
+    """Consistent hashing (Karger et al. 1997), drawn at ``places`` equidistant places."""
+    hashes, owners = ring_points(names)
     wanted = np.linspace(0, 2.0**64, places, endpoint=False).astype(np.uint64)
     owned: Ints = owners[np.searchsorted(hashes, wanted) % len(owners)]
     return owned

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from insula_simulator.policies import POLICIES, CacheTooSmall
 from insula_simulator.scenario.checks import check_classes, check_purges
 from insula_simulator.scenario.content import Admission, Content, Disk, Purge, Ram, Sizes
+from insula_simulator.scenario.failures import Failure, check_failure
 from insula_simulator.scenario.parts import (
     AtLeastZero,
     Count,
@@ -26,11 +27,12 @@ from insula_simulator.scenario.parts import (
     Share,
 )
 from insula_simulator.scenario.recorded import MOST_REQUESTS, Recorded, beside, check_trace
+from insula_simulator.scenario.servers import Ejection, Servers, check_servers
 
 __all__ = [
-    "Admission", "AtLeastZero", "Cache", "Content", "Cost", "Count", "Disk", "Failure", "Flash",
-    "Http", "Latitude", "Longitude", "Name", "Network", "Origin", "Part", "Positive", "Purge",
-    "Ram", "Region", "Routing", "Scenario", "ScenarioError", "Servers", "Share", "Site",
+    "Admission", "AtLeastZero", "Cache", "Content", "Cost", "Count", "Disk", "Ejection", "Failure",
+    "Flash", "Http", "Latitude", "Longitude", "Name", "Network", "Origin", "Part", "Positive",
+    "Purge", "Ram", "Region", "Routing", "Scenario", "ScenarioError", "Servers", "Share", "Site",
     "Sizes", "Traffic", "check", "read_scenario",
 ]  # fmt: skip
 
@@ -70,21 +72,6 @@ class Cache(Part, frozen=True):
     ram: Ram | None = None
     """In front of the cache, which then is on disk; hits in it read no disk."""
     disk: Disk | None = None
-
-
-class Servers(Part, frozen=True):
-    """``most`` above ``count`` switches autoscaling on."""
-
-    count: Count = 64
-    service: Positive = 0.002
-    spread: Share = 1.0
-    """0: each request takes the same time, 1: exponential."""
-    timeout: Positive = 10.0
-    retry_budget: Share = 0.1
-    most: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
-    target: Annotated[float, Meta(gt=0, le=1)] = 0.6
-    interval: Positive = 60.0
-    boot: AtLeastZero = 120.0
 
 
 class Region(Part, frozen=True):
@@ -142,17 +129,6 @@ class Routing(Part, frozen=True):
     policy: Literal["geo", "maglev", "rendezvous", "consistent_hash", "weighted"] = "geo"
     failover: AtLeastZero = 30.0
     """How long users still go to a dead edge."""
-
-
-class Failure(Part, frozen=True):
-    """``target`` is ``edge:NAME``, ``shield:NAME`` or ``origin``. A brown-out makes service slower
-    by ``factor``; otherwise nothing answers."""
-
-    target: Annotated[str, Meta(pattern=r"^(origin|(edge|shield):.+)$", max_length=80)]
-    start: AtLeastZero
-    duration: Positive
-    kind: Literal["down", "brownout"] = "down"
-    factor: Annotated[float, Meta(gt=1, le=1000)] = 5.0
 
 
 class Cost(Part, frozen=True):
@@ -216,12 +192,14 @@ def check(scenario: Scenario) -> None:
             _check_cache(site.cache, f"$.{part}[{i}].cache")
             if site.cache.ram:
                 _check_cache(site.cache.ram, f"$.{part}[{i}].cache.ram")
+            check_servers(site.servers, f"$.{part}[{i}].servers")
+    check_servers(scenario.origin.servers, "$.origin.servers")
+    servers = {f"edge:{site.name}": site.servers for site in scenario.edges}
+    servers |= {f"shield:{site.name}": site.servers for site in scenario.shields}
+    servers["origin"] = scenario.origin.servers
     check_trace(scenario.traffic)
-    known = {f"edge:{site.name}" for site in scenario.edges}
-    known |= {f"shield:{site.name}" for site in scenario.shields} | {"origin"}
     for i, failure in enumerate(scenario.failures):
-        if failure.target not in known:
-            raise ScenarioError(f"{failure.target!r} is not there - at `$.failures[{i}].target`")
+        check_failure(failure, servers, f"$.failures[{i}]")
     check_classes(scenario.traffic.classes, traced=bool(scenario.traffic.trace))
     check_purges(scenario.purges, scenario.traffic.classes, scenario.duration)
 
