@@ -147,9 +147,9 @@ BEGIN
         EXECUTE format('DROP POLICY bound ON %s', made);
         EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', made);
     END LOOP;
-    DROP FUNCTION {0}.insula_bound();
+    EXECUTE 'DROP FUNCTION {0}.insula_bound_' || substr('{0}', 3);
     GRANT USAGE ON ALL SEQUENCES IN SCHEMA {0} TO {0};
-    DELETE FROM {0}.insula_migrations WHERE module = 'core' AND version = 11;
+    DELETE FROM {0}.insula_migrations WHERE module = 'core' AND version IN (11, 14);
     UPDATE ctl.tenant_modules SET version = 10 WHERE module = 'core'
         AND tenant_id = (SELECT id FROM ctl.tenants WHERE 't_' || number = '{0}');
 END
@@ -188,7 +188,8 @@ def test_every_table_is_sealed_and_nothing_goes_around(scene: Scene) -> None:
     sealed = (
         "relrowsecurity AND ARRAY(SELECT pg_get_expr(polqual, polrelid) FROM pg_policy "
         "WHERE polrelid = c.oid AND polcmd = '*') "
-        "= ARRAY['( SELECT ' || n.nspname || '.insula_bound() AS insula_bound)']"
+        "= ARRAY['( SELECT ' || n.nspname || '.insula_bound_' || substr(n.nspname, 3)"
+        " || '() AS insula_bound_' || substr(n.nspname, 3) || ')']"
     )
     through = (
         "relkind = 'm' OR relkind = 'v' AND NOT "

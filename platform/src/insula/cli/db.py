@@ -131,7 +131,13 @@ def _show_plan(plan: Plan, as_json: bool) -> None:
 @click.option("--tenants", type=click.IntRange(1, 1_000_000), required=True, metavar="N",
               help="How many there are to be.")  # fmt: skip
 @click.option("--prefix", default="load", show_default=True, help="They are called PREFIX-1 to -N.")
-@click.option("--workers", type=click.IntRange(1, 32), default=4, show_default=True)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 32),
+    default=2,
+    show_default=True,
+    help="At the same time; more than the server has cores only slow it down.",
+)
 @json_option
 def populate_(like: str, tenants: int, prefix: str, workers: int, as_json: bool) -> None:
     """Fill an installation for load tests: tenants with the modules, users and rows of another.

@@ -42,7 +42,7 @@ def build(
             GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {name};
         {question(name, capabilities)}
         SET LOCAL search_path = {name}, ext, pg_temp;
-        {script(files)}
+        {script(files, fresh=True)}
         REVOKE INSERT, UPDATE, DELETE ON insula_migrations FROM {name};
         """
 

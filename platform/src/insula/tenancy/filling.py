@@ -127,7 +127,7 @@ class Filling:
         await tx.run_script(enter(slot.number))
         due = pending(self._files, await tx.many(APPLIED, module=core.TENANT))
         portion = portions(due)[0] if due else ()
-        await tx.run_script(script(portion) + LEAVE)
+        await tx.run_script(script(portion, fresh=True) + LEAVE)
         return max(slot.version, portion[-1].version if portion else self._version)
 
     async def _give_up(self, slot: Slot) -> None:

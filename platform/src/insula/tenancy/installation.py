@@ -5,6 +5,7 @@ managed one, the steps that it refuses are skipped and reported. Everything can 
 """
 
 from collections.abc import Iterable
+from importlib.resources import files
 
 import asyncpg
 import msgspec
@@ -20,6 +21,8 @@ from insula.tenancy.sealing import ensure_questions
 
 _LOCK = 0x496E73756C61  # "Insula": one installation step at a time in this database
 
+_SHARED = files("insula.tenancy") / "shared_functions.sql"
+_LAST_SHARED = "ext.search_similar(text, integer, integer, integer)"
 _DEFAULTS = Options()
 _WELCOME = ["pg_trgm", "unaccent"]
 
@@ -81,6 +84,7 @@ async def prepare(
         await admin.execute("CREATE SCHEMA IF NOT EXISTS ext")
         await admin.execute("GRANT USAGE ON SCHEMA ext TO PUBLIC")
     await _extend(admin)
+    await _share_functions(admin)
     return await harden(admin, database, logins)
 
 
@@ -104,6 +108,13 @@ async def _extend(admin: asyncpg.Connection) -> None:
     for row in available:
         name = row["name"]
         await attempt(admin, f"extension {name}", f"CREATE EXTENSION {name} SCHEMA ext")
+
+
+async def _share_functions(admin: asyncpg.Connection) -> None:
+    """Make what all tenants of the database search with, once: indexes are made of what it says."""
+    if await admin.fetchval(f"SELECT to_regprocedure('{_LAST_SHARED}')") is None:
+        async with admin.transaction():
+            await admin.execute(_SHARED.read_text(encoding="utf-8"))
 
 
 async def _ensure_role(admin: asyncpg.Connection, role: str, options: str) -> None:

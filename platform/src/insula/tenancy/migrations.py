@@ -21,6 +21,9 @@ class MigrationFile(msgspec.Struct, frozen=True):
     name: str
     sql: str
     checksum: str
+    fresh: str = ""
+    """What does the same, cheaper, where all of the module's files run in one transaction in a
+    schema that has nothing of it: the file ``0001_initial.fresh.sql`` beside this one, if any."""
 
 
 class MigrationChanged(Exception):
@@ -42,7 +45,9 @@ def _read_folder(module: str, folder: Traversable) -> tuple[MigrationFile, ...]:
     for number, name in migration_names(folder):
         sql = (folder / name).read_text(encoding="utf-8")
         checksum = hashlib.sha256(sql.encode()).hexdigest()
-        files.append(MigrationFile(module, number, name, sql, checksum))
+        beside = folder / name.replace(".sql", ".fresh.sql")
+        fresh = beside.read_text(encoding="utf-8") if beside.is_file() else ""
+        files.append(MigrationFile(module, number, name, sql, checksum, fresh))
     return tuple(files)
 
 
@@ -54,15 +59,19 @@ _TABLE = re.compile(r"\bCREATE\s+TABLE\b", re.IGNORECASE)
 _UNSEALED = ("catalogue", "spool")  # of the installation: the spool has policies of its own
 
 
-def script(files: tuple[MigrationFile, ...]) -> str:
+def script(files: tuple[MigrationFile, ...], *, fresh: bool = False) -> str:
     """The files and their records, as one script for one round trip; a tenant's new tables are
-    sealed (:mod:`insula.tenancy.sealing`)."""
-    parts = []
-    for file in files:
-        parts.append(file.sql.rstrip().rstrip(";") + ";")
+    sealed (:mod:`insula.tenancy.sealing`). ``fresh`` where nobody has any rows yet."""
+    texts = [(fresh and file.fresh) or file.sql for file in files]
+    parts = [text.rstrip().rstrip(";") + ";" for text in texts]
+    if files:
         parts.append(
             "INSERT INTO insula_migrations (module, version, checksum) VALUES "
-            f"({_literal(file.module)}, {file.version}, {_literal(file.checksum)});"
+            + ", ".join(
+                f"({_literal(file.module)}, {file.version}, {_literal(file.checksum)})"
+                for file in files
+            )
+            + ";"
         )
     if any(_TABLE.search(file.sql) and file.module not in _UNSEALED for file in files):
         parts.append(SEAL)

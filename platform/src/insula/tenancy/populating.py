@@ -1,12 +1,14 @@
 """Making many tenants like one, for load tests: with the same modules, users and rows."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from itertools import islice
 
 import msgspec
 from sqlalchemy import BigInteger, Table, Text, Uuid, bindparam, column, insert, select, text
 
-from insula.db import Statement, TenantTable, Work
+from insula.db import Database, Statement, TenantTable, Work
 from insula.db.ids import new_id
 from insula.module import Module
 from insula.settings import Settings
@@ -17,8 +19,16 @@ from insula.tenancy.fleet.files import tenant_files
 from insula.tenancy.fleet.report import Progress
 from insula.tenancy.lifecycle import get_tenant
 from insula.tenancy.migrations import script
+from insula.tenancy.roles import OWNER
 from insula.tenancy.tables import TenantModule, TenantRow
 from insula.tenancy.tenant import Tenant, schema_name
+
+_TOGETHER = 5
+"""Tenants of a transaction: each commit looks through all buffers for files that were dropped, and
+tells all other connections what has changed."""
+_OF_A_CONNECTION = 100
+"""Tenants of a connection: PostgreSQL keeps what it has made in the session's caches, and looks
+through them at each step."""
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -32,6 +42,8 @@ class Shape(msgspec.Struct, frozen=True):
 
 class _Model(msgspec.Struct, frozen=True):
     tenant: Tenant
+    head: str
+    """Of the transaction."""
     script: str
     """Tables and rows, from within the new schema."""
     shape: Shape
@@ -53,46 +65,59 @@ async def populate(
     Raises:
         TenantNotFound: there is no model.
     """
-    cells = Cells(settings, size=workers)
-    try:
-        async with cells.catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
-            model = await _read(catalogue, modules, like)
-            there = set(await catalogue.many(_THERE, prefix=f"{prefix}-"))
-        wanted = [name for name in (f"{prefix}-{n + 1}" for n in range(upto)) if name not in there]
-        names, done = iter(wanted), 0
+    async with (
+        _connected(settings, 1) as database,
+        database.transaction(HOME, CATALOGUE_PRELUDE) as catalogue,
+    ):
+        model = await _read(catalogue, modules, like)
+        there = set(await catalogue.many(_THERE, prefix=f"{prefix}-"))
+    wanted = [name for name in (f"{prefix}-{n + 1}" for n in range(upto)) if name not in there]
+    done = 0
 
-        async def work() -> None:
-            nonlocal done
-            for name in names:
-                async with cells.catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
-                    await _make(catalogue, name, model, settings.buckets)
-                done += 1
-                progress("tenants", done, len(wanted))
+    async def work(database: Database, names: Iterator[str]) -> None:
+        nonlocal done
+        while some := list(islice(names, _TOGETHER)):
+            async with database.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
+                await _make(catalogue, some, model, settings.buckets)
+            done += len(some)
+            progress("tenants", done, len(wanted))
 
-        async with asyncio.TaskGroup() as group:
+    for at in range(0, len(wanted), workers * _OF_A_CONNECTION):
+        names = iter(wanted[at : at + workers * _OF_A_CONNECTION])
+        async with _connected(settings, workers) as database, asyncio.TaskGroup() as group:
             for _ in range(workers):
-                group.create_task(work())
-    finally:
-        await cells.close()
+                group.create_task(work(database, names))
     return model.shape
 
 
-async def _make(catalogue: Work, slug: str, model: _Model, buckets: int) -> None:
+@asynccontextmanager
+async def _connected(settings: Settings, size: int) -> AsyncIterator[Database]:
+    cells = Cells(settings, size=size)
+    try:
+        yield cells.catalogue
+    finally:
+        await cells.close()
+
+
+async def _make(catalogue: Work, slugs: list[str], model: _Model, buckets: int) -> None:
     """In one transaction. That resets what other backends know of their relations (FACTS.md), so
     this is nothing to do beside people who work."""
-    tenant_id, files = new_id(), core.tenant_files()
-    place = await catalogue.one(
-        slots.SKIP,
-        id=tenant_id,
-        slug=slug,
-        name=slug,
-        version=files[-1].version,
-        first=HOME,
-        buckets=buckets,
-    )
-    building = build(place.number, place.bucket, files, catalogue.capabilities)
-    await catalogue.run_script(building + model.script + LEAVE)
-    await catalogue.execute(_LIKE, new=tenant_id, old=model.tenant.id)
+    files, parts = core.tenant_files(), ["SET LOCAL synchronous_commit = off;", model.head]
+    for slug in slugs:
+        tenant_id = new_id()
+        place = await catalogue.one(
+            slots.SKIP,
+            id=tenant_id,
+            slug=slug,
+            name=slug,
+            version=files[-1].version,
+            first=HOME,
+            buckets=buckets,
+        )
+        await catalogue.execute(_LIKE, new=tenant_id, old=model.tenant.id)
+        parts += [build(place.number, place.bucket, files, catalogue.capabilities), model.script]
+        parts.append(LEAVE)
+    await catalogue.run_script("\n".join(parts))
 
 
 async def _read(catalogue: Work, modules: dict[str, Module], like: str) -> _Model:
@@ -100,10 +125,11 @@ async def _read(catalogue: Work, modules: dict[str, Module], like: str) -> _Mode
     files = tenant_files(modules)
     own = [name for name in await catalogue.many(_OWN, tenant=tenant.id) if files.get(name)]
     schema = schema_name(tenant.number)
-    parts = [script(files[name]) for name in files if name in own]
-    parts += [_copy(table, schema) for table in _tables(modules, own)]
+    parts = [script(files[name], fresh=True) for name in files if name in own]
+    may_copy = await catalogue.one(_MAY_COPY)
+    parts += await _rows(catalogue, list(_tables(modules, own)), schema, may_copy=may_copy)
     shape = await catalogue.one(_SHAPE, schema=schema)
-    return _Model(tenant, "\n".join(parts), shape)
+    return _Model(tenant, _WITHOUT_TRIGGERS if may_copy else "", "\n".join(parts), shape)
 
 
 def _tables(modules: dict[str, Module], own: list[str]) -> Iterator[Table]:
@@ -114,6 +140,26 @@ def _tables(modules: dict[str, Module], own: list[str]) -> Iterator[Table]:
             yield table
 
 
+async def _rows(catalogue: Work, tables: list[Table], schema: str, *, may_copy: bool) -> list[str]:
+    """Statements that copy the rows of those tables that have any, and, if triggers are off, what
+    they have made of them."""
+    await catalogue.run_script(f"SET LOCAL ROLE {OWNER}")
+    filled = set(await catalogue.many(_filled(tables, schema)))
+    await catalogue.run_script(LEAVE)
+    copies = [_copy(table, schema) for table in tables if table.name in filled]
+    if may_copy:
+        copies.append(
+            "INSERT INTO search_words (word, trigrams) "
+            f"SELECT word, trigrams FROM {schema}.search_words;"
+        )
+    return copies
+
+
+def _filled(tables: Iterable[Table], schema: str) -> Statement[str]:
+    parts = (f"SELECT '{t.name}' WHERE EXISTS (SELECT FROM {schema}.{t.name})" for t in tables)
+    return Statement(text(" UNION ALL ".join(parts)), str)
+
+
 def _copy(table: Table, schema: str) -> str:
     columns = ", ".join(f'"{column.name}"' for column in table.columns if column.computed is None)
     return (
@@ -122,6 +168,12 @@ def _copy(table: Table, schema: str) -> str:
     )
 
 
+# Triggers and foreign keys leave plans in the session, of each tenant its own; and at each table
+# that PostgreSQL makes it looks through all of them.
+_WITHOUT_TRIGGERS = "SET LOCAL session_replication_role = replica;"
+_MAY_COPY = Statement(
+    text("SELECT has_parameter_privilege('session_replication_role', 'SET')"), bool
+)
 _THERE = Statement(
     select(TenantRow.slug).where(TenantRow.slug.startswith(bindparam("prefix", type_=Text))), str
 )

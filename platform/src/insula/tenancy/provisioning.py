@@ -144,15 +144,20 @@ async def create(
     return tenant
 
 
-async def apply(work: Work, number: int, *modules: tuple[MigrationFile, ...]) -> None:
-    """Apply those of the modules' files that the tenant's schema has not seen, as one script."""
+async def apply(
+    work: Work, number: int, *modules: tuple[MigrationFile, ...], fresh: bool = False
+) -> None:
+    """Apply those of the modules' files that the tenant's schema has not seen, as one script.
+    ``fresh``: the files are all that there are, so what is new may be made the cheaper way."""
     await work.run_script(enter(number))
     names = [files[0].module for files in modules]
     seen = await work.many(_APPLIED, modules=names)
-    due: list[MigrationFile] = []
+    parts: list[str] = []
     for name, files in zip(names, modules, strict=True):
-        due += pending(files, [Applied(s.version, s.checksum) for s in seen if s.module == name])
-    await work.run_script(script(tuple(due)) + LEAVE)
+        applied = [Applied(s.version, s.checksum) for s in seen if s.module == name]
+        if due := pending(files, applied):
+            parts.append(script(due, fresh=fresh and not applied))
+    await work.run_script("\n".join([*parts, LEAVE]))
 
 
 async def enable(catalogue: Work, tenant: Tenant, *modules: Module) -> int:
@@ -175,7 +180,7 @@ async def enable(catalogue: Work, tenant: Tenant, *modules: Module) -> int:
     files = {module.name: _files(module) for module in modules}
     if having := [steps for steps in files.values() if steps]:
         async with placement.at(catalogue, tenant.bucket) as work:
-            await apply(work, tenant.number, *having)
+            await apply(work, tenant.number, *having, fresh=True)
     versions = [steps[-1].version if steps else 0 for steps in files.values()]
     return await catalogue.one(_ENABLE, tenant_id=tenant.id, modules=list(files), versions=versions)
 

@@ -35,7 +35,8 @@ BEGIN
             AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity
     LOOP
         EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', made);
-        EXECUTE format('CREATE POLICY bound ON %s USING ((SELECT insula_bound()))', made);
+        EXECUTE format('CREATE POLICY bound ON %s USING ((SELECT %I()))', made,
+            'insula_bound_' || substr(current_schema(), 3));
     END LOOP;
 END
 $seal$;
@@ -47,18 +48,26 @@ def _body(schema: str, capabilities: Capabilities) -> str:
     return _BODY.format(digest=capabilities.digest_of(schema).hex())
 
 
-def question(schema: str, capabilities: Capabilities) -> str:
+def question_name(schema: str) -> str:
+    """What a tenant's function is called. Not as its neighbours' are: PostgreSQL looks functions up
+    by name and then by schema, and would read a line of each tenant."""
+    return f"insula_bound_{schema.removeprefix('t_')}"
+
+
+def question(schema: str, capabilities: Capabilities, *, name: str = "") -> str:
     """The function that a tenant's policies call; run as the owner, ahead of any :data:`SEAL`."""
     return (
-        f"CREATE OR REPLACE FUNCTION {schema}.insula_bound() RETURNS boolean "
+        f"CREATE OR REPLACE FUNCTION {schema}.{name or question_name(schema)}() RETURNS boolean "
         f"LANGUAGE sql STABLE PARALLEL SAFE AS $body${_body(schema, capabilities)}$body$;"
     )
 
 
 _AT_ONCE = 200
-_FOUND = """
-SELECT n.nspname, p.prosrc FROM pg_namespace n
-LEFT JOIN pg_proc p ON p.pronamespace = n.oid AND p.proname = 'insula_bound'
+_OLD_NAME = "insula_bound"  # until migrations_core/0014_names.sql
+_FOUND = f"""
+SELECT n.nspname, p.prosrc, p.proname FROM pg_namespace n
+LEFT JOIN pg_proc p ON p.pronamespace = n.oid AND p.proargtypes = ''
+    AND p.proname IN ('{_OLD_NAME}', 'insula_bound_' || substr(n.nspname, 3))
 WHERE n.nspname ~ '^t_[0-9]+$'
 """
 
@@ -67,13 +76,15 @@ async def ensure_questions(provisioner: asyncpg.Connection, capabilities: Capabi
     """Have every tenant's function ask for the capability of today's secret: of tenants that are
     older than row security, and of all when the secret was changed. Returns how many were not."""
     due = [
-        schema
-        for schema, body in await provisioner.fetch(_FOUND)
+        (schema, name or "")
+        for schema, body, name in await provisioner.fetch(_FOUND)
         if body != _body(schema, capabilities)
     ]
     for at in range(0, len(due), _AT_ONCE):
         some = due[at : at + _AT_ONCE]
         async with provisioner.transaction():
             await provisioner.execute(f"SET LOCAL ROLE {OWNER}")
-            await provisioner.execute("".join(question(schema, capabilities) for schema in some))
+            await provisioner.execute(
+                "".join(question(schema, capabilities, name=name) for schema, name in some)
+            )
     return len(due)
