@@ -1,13 +1,17 @@
 """What the benches of many tenants count with."""
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from insula_bench import crowd, fleet_report, pacing, results, scale, scale_report
+from insula_bench import crowd, fleet_report, pacing, place, results, serving_report
 from insula_bench.fleet import Fleet, Guess, Step
 from insula_bench.pacing import Request, Sample
-from insula_bench.scale import Memory, Scale, Size, Turn
+from insula_bench.serving import Memory, Pair, Serving, Size, Soak, Turn
 
+RUN = Path(__file__).parents[2] / "ops/bench/run.py"
 MACHINE = {"date": "today", "commit": "abc", "CPU": "some", "memory": "1 GiB", "Python": "3"}
 
 
@@ -41,9 +45,9 @@ def test_zipf_draws_the_first_most_and_uniform_all_alike() -> None:
 
 def test_all_tenants_have_a_place_on_a_connection() -> None:
     for tenants in (10, 1000, 10_000):
-        places = scale.buckets(tenants) * scale.pool_size(tenants) * 200
+        places = place.buckets(tenants) * place.pool_size(tenants) * 200
         assert places >= tenants
-        assert scale.buckets(tenants) * scale.pool_size(tenants) <= 100
+        assert place.buckets(tenants) * place.pool_size(tenants) <= 100
 
 
 def test_verdicts_on_a_fleet() -> None:
@@ -55,7 +59,7 @@ def test_verdicts_on_a_fleet() -> None:
         Step("a column", 10_000, 13.0, None, calm, slow),
         Step("an index", 10_000, 13.0, None, calm, broken),
     ]
-    text = fleet_report.section(Fleet(10_000, 60.0, 200.0, 4, [alone], beside))
+    text = fleet_report.section(Fleet(10_000, 200.0, 4, 10.0, [alone], beside))
     assert "a column at 10,000 tenants: 12.0 s, wanted at most 15 (reached)" in text
     assert "p99 beside a column: 3.00 of before, wanted at most 2 and no error: 0 (missed)" in text
     assert "p99 beside an index: 1.00 of before, wanted at most 2 and no error: 1 (missed)" in text
@@ -63,12 +67,36 @@ def test_verdicts_on_a_fleet() -> None:
 
 def test_verdicts_on_serving() -> None:
     def size(tenants: int, p50: float, p99: float) -> Size:
-        return Size(tenants, 4, 27, 64, 1.0, {"uniform": [Turn(p50, p99, 100.0)] * 3})
+        pair = Pair(Turn(0.001, 0.002, 100.0), Turn(p50, p99, 90.0))
+        return Size(tenants, 1.0, {"uniform": [pair] * 3})
 
-    soak = [Memory(0.0, 100 << 20, 4, 50 << 20), Memory(2.0, 150 << 20, 4, 50 << 20)]
-    text = scale_report.section(
-        Scale([size(10, 0.001, 0.002), size(10_000, 0.0011, 0.004)], soak, 1000)
-    )
+    sizes = [size(10, 0.001, 0.002), size(10_000, 0.0011, 0.004)]
+    text = serving_report.section(Serving(10, "4 × 8", "34 × 2", 27, 64, sizes))
     assert "p50 at 10,000 of that at 10, uniform: 1.10, wanted at most 1.15 (reached)" in text
     assert "p99 at 10,000 of that at 10, uniform: 2.00, wanted at most 1.5 (missed)" in text
+
+
+def test_memory_that_grows_is_seen() -> None:
+    found = [Memory(0.0, 100 << 20, 4, 50 << 20), Memory(2.0, 150 << 20, 4, 50 << 20)]
+    text = serving_report.memory(Soak(10_000, 1000, found))
     assert "of the backends 1.50, of the web worker 1.00" in text
+
+
+def test_a_short_run_measures_many_tenants(tmp_path: Path) -> None:
+    """Serving, provisioning, migrating alone and beside people, memory."""
+    output = tmp_path / "RESULTS.md"
+    scale = ["--sizes", "2,4", "--rounds", "1", "--seconds", "0.1", "--times", "1"]
+    scale += ["--beside-seconds", "0.5", "--rate", "40", "--soak-minutes", "0.01"]
+    command = [sys.executable, str(RUN), "--only", "tenants", *scale, "--output", str(output)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert run.returncode == 0, run.stderr
+    text = output.read_text()
+    assert [line for line in text.splitlines() if line.startswith("## ")] == [
+        "## Serving at scale", "## Provisioning", "## Migrating the fleet", "## Memory at scale",
+    ]  # fmt: skip
+    rows = re.findall(r"^\| (2|4) \| (?:uniform|Zipf) \| ([\d.]+) \|", text, re.MULTILINE)
+    assert [tenants for tenants, _ in rows] == ["2", "2", "4", "4"]
+    assert all(float(p50) > 0 for _, p50 in rows)
+    beside = re.findall(r"^\| an? (?:column|index) \| \d+ \| [\d.]+ \|.*$", text, re.MULTILINE)
+    assert len(beside) == 2
+    assert str(tmp_path) not in text

@@ -3,7 +3,7 @@
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from insula_bench import (
@@ -11,23 +11,17 @@ from insula_bench import (
     backups,
     cdn,
     cdn_report,
-    cores,
     file_transfer,
-    fleet,
-    fleet_report,
     isolation,
     live,
     live_report,
     machine,
     moving,
-    provisioning,
-    provisioning_report,
     report,
     request_path,
     results,
-    scale,
-    scale_report,
     startup,
+    tenants,
     webhooks,
 )
 from insula_bench.installation import installed
@@ -36,12 +30,10 @@ _RESULTS = Path(__file__).parent.parent / "RESULTS.md"
 _PARTS = (
     "requests",
     "files",
-    "provisioning",
     "start",
     "live",
     "webhooks",
-    "fleet",
-    "scale",
+    "tenants",
     "isolation",
     "move",
     "backup",
@@ -53,14 +45,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     parts = options.only or _PARTS
     before = machine.busy()
+    sections: dict[str, str] = {}
+
+    def publish(section: str) -> None:
+        """At once, for a run may be broken off."""
+        heading = section.strip().partition("\n")[0]
+        sections[heading] = section
+        if options.update:
+            results.update(_RESULTS, [section], machine.describe(), _noise(before))
+            _tell(f"  {heading.lstrip('# ')}: renewed in {_RESULTS}")
+
     with tempfile.TemporaryDirectory(prefix="insula-bench-") as folder:
-        sections = [_section(part, Path(folder), options) for part in parts]
-    noise = f"{before:.0%} of the cores' time before the run, {machine.busy():.0%} after it"
-    text = report.render(machine.describe() | {"busy with other work": noise}, sections)
+        for part in parts:
+            _measure(part, Path(folder), options, publish)
     if options.update:
-        results.update(_RESULTS, sections, machine.describe(), noise)
-        _tell(f"{len(sections)} sections renewed in {_RESULTS}")
         return
+    about = machine.describe() | {"busy with other work": _noise(before)}
+    text = report.render(about, list(sections.values()))
     output = options.output or (_RESULTS if set(parts) == set(_PARTS) else None)
     if output is not None:
         output.write_text(text)
@@ -69,17 +70,45 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(text)
 
 
+def _noise(before: float) -> str:
+    return f"{before:.0%} of the cores' time before the run, {machine.busy():.0%} after it"
+
+
+def _measure(
+    part: str, folder: Path, options: argparse.Namespace, publish: Callable[[str], None]
+) -> None:
+    _tell(f"{part} …")
+    home = folder / part
+    home.mkdir(mode=0o711)
+    if part == "tenants":
+        plan = tenants.Plan(
+            sizes=options.sizes,
+            seconds=options.seconds,
+            rounds=options.rounds,
+            times=options.times,
+            rate=options.rate,
+            workers=options.fleet_workers,
+            span=options.beside_seconds,
+            soak_minutes=options.soak_minutes,
+        )
+        tenants.Bench(plan, publish, _tell).measure(home)
+    else:
+        publish(_section(part, home, options))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="run.py", description=__doc__)
     parser.add_argument("--only", action="append", choices=_PARTS, help="may be repeated")
     parser.add_argument("--seconds", type=float, default=2.0, help="of a turn (default 2)")
     parser.add_argument("--rounds", type=int, default=15, help="of turns (default 15)")
-    parser.add_argument("--tenants", type=int, default=60, help="to provision (default 60)")
     parser.add_argument(
-        "--provisioning-sizes",
+        "--sizes",
         type=_sizes,
-        default=[10, 100, 1000],
-        help="tenants beside which it is measured (default 10,100,1000)",
+        default=[10, 1000],
+        help="of tenants: numbers of them, ascending (default 10,1000)",
+    )
+    parser.add_argument(
+        "--times", type=int, default=60, help="that each is provisioned (default 60)"
     )
     parser.add_argument("--live-rounds", type=int, default=3, help="of fan-out (default 3)")
     parser.add_argument("--watchers", type=int, default=1000, help="of fan-out (default 1000)")
@@ -89,13 +118,15 @@ def _parser() -> argparse.ArgumentParser:
         "--megabytes", type=int, action="append", help="of a tenant that moves (default 10 and 100)"
     )
     parser.add_argument("--starts", type=int, default=5, help="cold and warm (default 5)")
-    parser.add_argument("--fleet-tenants", type=int, default=1000, help="to migrate (default 1000)")
-    parser.add_argument("--fleet-workers", type=int, default=4, help="at a time (default 4)")
+    parser.add_argument("--fleet-workers", type=int, default=4, help="of a migration (default 4)")
     parser.add_argument(
         "--rate", type=float, default=200.0, help="requests a second beside it (default 200)"
     )
     parser.add_argument(
-        "--sizes", type=_sizes, default=[10, 1000], help="tenants to serve (default 10,1000)"
+        "--beside-seconds",
+        type=float,
+        default=10.0,
+        help="to watch the same, without it and with it (default 10)",
     )
     parser.add_argument(
         "--soak-minutes", type=float, default=1.0, help="of watching memory (default 1)"
@@ -122,37 +153,13 @@ def _sizes(text: str) -> list[int]:
     return [int(size) for size in text.split(",")]
 
 
-def _section(part: str, folder: Path, options: argparse.Namespace) -> str:
-    _tell(f"{part} …")
-    home = folder / part
-    home.mkdir(mode=0o711)
+def _section(part: str, home: Path, options: argparse.Namespace) -> str:
     if part == "start":
         return report.start(startup.measure(home, starts=options.starts))
     if part == "cdn":
         return cdn_report.section(
             cdn.measure(home, requests=options.cdn_requests, rounds=options.cdn_rounds)
         )
-    if part == "scale":
-        found = scale.measure(
-            home,
-            sizes=options.sizes,
-            seconds=options.seconds,
-            rounds=options.rounds,
-            soak_minutes=options.soak_minutes,
-        )
-        return scale_report.section(found)
-    if part == "fleet":
-        size = options.fleet_tenants
-        spread = {"buckets": scale.buckets(size), "pool_size": scale.pool_size(size)}
-        with installed(home, on=cores.ALL, **spread) as installation:
-            return fleet_report.section(
-                fleet.measure(
-                    installation,
-                    tenants=size,
-                    rate=options.rate,
-                    workers=options.fleet_workers,
-                )
-            )
     if part == "backup":
         return backup_report.section(
             backups.measure(
@@ -160,13 +167,6 @@ def _section(part: str, folder: Path, options: argparse.Namespace) -> str:
                 rounds=options.backup_rounds, tell=_tell,
             )
         )  # fmt: skip
-    if part == "provisioning":
-        buckets = scale.buckets(max(options.provisioning_sizes))
-        with installed(home, buckets=buckets) as installation:
-            built = provisioning.measure(
-                installation, tenants=options.tenants, sizes=options.provisioning_sizes
-            )
-        return provisioning_report.section(built, buckets=buckets)
     with installed(home) as installation:
         if part == "move":
             return moving.section(

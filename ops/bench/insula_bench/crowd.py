@@ -6,7 +6,8 @@ import os
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -26,77 +27,84 @@ _NOTE = {"title": "Roof garden", "body": "Two metres by four, **strawberries** o
 _PATH = "/api/v1/notes"
 _MODEL = "crowd-1"
 _DAY = 86400
+_THOSE = "SELECT id FROM ctl.tenants WHERE starts_with(slug, 'crowd-') ORDER BY number"
 _CATALOGUES = (
     "pg_class", "pg_attribute", "pg_index", "pg_constraint", "pg_depend", "pg_type",
     "pg_namespace", "pg_auth_members", "pg_authid", "pg_policy", "pg_attrdef", "pg_trigger",
-    "pg_proc",
+    "pg_proc", "pg_shdepend",
 )  # fmt: skip
 
 
 class Crowd:
-    """So many tenants, each with the module notes, one user and the same few notes."""
+    """Tenants, each with the module notes, one user and the same few notes; :meth:`grow` makes
+    them."""
 
-    def __init__(self, installation: Installation, tenants: int) -> None:
+    def __init__(self, installation: Installation) -> None:
         self.installation = installation
-        self.tenants = tenants
-        self._owner = ""
+        self.tenants = 0
+        self.seconds = 0.0
+        """That filling has taken in all, without waiting for the disk."""
+        self.shape = Shape(0, 0, 0)
         self._tokens = AccessTokens(installation.settings.secret_key, seconds=_DAY)
         self._bearers: dict[UUID, str] = {}
-        self._notes: list[str] = []
-        self._model()
-        started = time.perf_counter()
-        asyncio.run(self._forgo_sync())
-        self.shape = asyncio.run(self._populate())
-        self.seconds = time.perf_counter() - started
-        """That filling took, without waiting for the disk."""
-        self._ids = asyncio.run(self._settle())
-        os.sync()
-
-    def _model(self) -> None:
-        log = self.installation.folder / "model.log"
-        with Server("insula.app:create_app", self.installation.environment, log) as server:
+        self._ids: list[UUID] = []
+        log = installation.folder / "model.log"
+        with Server("insula.app:create_app", installation.environment, log) as server:
             api = Api(server.port)
             api.sign_up(_MODEL)
             api.call("PUT", "/api/v1/modules/notes")
             self._notes = [api.call("POST", _PATH, _NOTE)["id"] for _ in range(NOTES)]
-            self._owner = api.call("GET", "/api/v1/me")["user"]["id"]
+            self._owner: str = api.call("GET", "/api/v1/me")["user"]["id"]
             api.close()
 
-    async def _populate(self) -> Shape:
+    def grow(self, tenants: int) -> None:
+        """Until there are so many; then all of it is on the disk, and the catalogue is as a server
+        has it that has been up for a while."""
+        started = time.perf_counter()
+        asyncio.run(self._forgo_sync())
+        self.shape = asyncio.run(self._populate(tenants))
+        self.seconds += time.perf_counter() - started
+        self._ids = asyncio.run(self._settle())
+        self.tenants = len(self._ids)
+
+    async def _populate(self, tenants: int) -> Shape:
         return await populate(
             self.installation.settings,
             discover(),
             like=_MODEL,
             prefix="crowd",
-            upto=self.tenants,
-            workers=4,
+            upto=tenants,
+            workers=2,
             progress=_print_progress,
         )
 
     async def _forgo_sync(self) -> None:
         """PostgreSQL need not wait for the disk while it makes the million files of 10,000 tenants:
         it is waited for once, at the end."""
-        connection = await asyncpg.connect(self.installation.settings.database_url)
-        try:
-            await connection.execute("ALTER SYSTEM SET fsync = off")
-            await connection.execute("SELECT pg_reload_conf()")
-        finally:
-            await connection.close()
+        async with self._admin() as admin:
+            await admin.execute("ALTER SYSTEM SET fsync = off")
+            await admin.execute("SELECT pg_reload_conf()")
 
     async def _settle(self) -> list[UUID]:
-        """What a server that has been up for a while would have done; the tenants' ids."""
-        connection = await asyncpg.connect(self.installation.settings.database_url)
-        try:
+        """The tenants' ids."""
+        async with self._admin() as admin:
             for table in _CATALOGUES:
-                await connection.execute(f"VACUUM (ANALYZE) pg_catalog.{table}")
-            await connection.execute("VACUUM (ANALYZE) ctl.tenants, ctl.tenant_modules")
-            await connection.execute("CHECKPOINT")
-            await connection.execute("ALTER SYSTEM RESET fsync")
-            await connection.execute("SELECT pg_reload_conf()")
-            rows = await connection.fetch("SELECT id FROM ctl.tenants ORDER BY number")
-        finally:
-            await connection.close()
+                await admin.execute(f"VACUUM (ANALYZE) pg_catalog.{table}")
+            await admin.execute("VACUUM (ANALYZE) ctl.tenants, ctl.tenant_modules, ctl.slots")
+            await admin.execute("CHECKPOINT")
+            os.sync()
+            await admin.execute("ALTER SYSTEM RESET fsync")
+            await admin.execute("SELECT pg_reload_conf()")
+            rows = await admin.fetch(_THOSE)
         return [row["id"] for row in rows]
+
+    @asynccontextmanager
+    async def _admin(self) -> AsyncIterator[asyncpg.Connection]:
+        admin = await asyncpg.connect(self.installation.settings.database_url)
+        try:
+            yield admin
+        finally:
+            await admin.close()
 
     def reads(self) -> list[Request]:
         """One to each tenant: a note by its id."""
@@ -163,6 +171,11 @@ def own_memory(pid: int) -> int:
     return int(found.split()[1]) * 1024
 
 
+_printed: dict[int, int] = {}
+
+
 def _print_progress(what: str, done: int, total: int, note: str = "") -> None:
-    if done % max(1, total // 10) == 0:
+    step = max(1, total // 10)
+    if done == total or done // step != _printed.get(total):
+        _printed[total] = done // step
         print(f"  {what} {done}/{total} {note}", file=sys.stderr, flush=True)

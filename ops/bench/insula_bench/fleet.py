@@ -5,6 +5,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from statistics import median
 from typing import NamedTuple
 
 from insula.module import discover
@@ -12,10 +13,10 @@ from insula.tenancy import migrations
 from insula.tenancy.fleet import Options, Report, migrate_fleet
 from insula.tenancy.migrations import MigrationFile
 
-from insula_bench import pacing, scale
-from insula_bench.crowd import Crowd
+from insula_bench import pacing
 from insula_bench.installation import Installation
 from insula_bench.pacing import Sample, Traffic
+from insula_bench.place import Place
 from insula_bench.server import Server
 
 _MODULE = "notes"
@@ -23,7 +24,8 @@ _STEPS = {
     "a column": "ALTER TABLE notes ADD COLUMN bench_{n} INTEGER;",
     "an index": "CREATE INDEX ix_notes_bench_{n} ON notes (title);",
 }
-_BEFORE_SECONDS = 20.0
+_MOST = 40
+"""Migrations, where there are few tenants."""
 _READS_OF_A_WRITE = 4
 
 
@@ -42,9 +44,11 @@ class Step(NamedTuple):
     name: str
     tenants: int
     seconds: float
+    """Of one migration: the median, if there were several."""
     guess: Guess | None
     before: list[Sample]
     during: list[Sample]
+    times: int = 1
 
     @property
     def errors(self) -> int:
@@ -53,46 +57,46 @@ class Step(NamedTuple):
 
 class Fleet(NamedTuple):
     tenants: int
-    fill_seconds: float
     rate: float
     workers: int
+    span: float
+    """Seconds that were watched, before and during."""
     alone: list[Step]
     beside: list[Step]
 
 
-def measure(installation: Installation, *, tenants: int, rate: float, workers: int) -> Fleet:
-    crowd = Crowd(installation, tenants)
+def measure(place: Place, *, rate: float, workers: int, span: float) -> Fleet:
+    installation = place.crowd.installation
     alone = [_migrate(installation, name, workers) for name in _STEPS]
-    log = installation.folder / "web.log"
-    environment = installation.environment | {"INSULA_ACCESS_LOG": "0"}
     beside = []
-    with Server("insula.app:create_app", environment, log) as server:
-        scale.visit_all(server, crowd.reads())
+    with place.serving() as server:
         for name in _STEPS:
-            beside.append(_beside_people(installation, crowd, server, name, rate, workers))
-    return Fleet(tenants, crowd.seconds, rate, workers, alone, beside)
+            beside.append(_beside_people(place, server, name, rate, workers, span))
+    return Fleet(place.crowd.tenants, rate, workers, span, alone, beside)
 
 
 def _beside_people(
-    installation: Installation,
-    crowd: Crowd,
-    server: Server,
-    name: str,
-    rate: float,
-    workers: int,
+    place: Place, server: Server, name: str, rate: float, workers: int, span: float
 ) -> Step:
-    requests = crowd.reads() * _READS_OF_A_WRITE + crowd.writes()
+    """One migration after the other, until they have taken so many seconds together."""
+    requests = place.crowd.reads() * _READS_OF_A_WRITE + place.crowd.writes()
+    spans: list[tuple[float, float]] = []
+    steps: list[Step] = []
     with Traffic(server.port, requests, rate=rate) as traffic:
-        time.sleep(_BEFORE_SECONDS)  # the first half warms up, the second one counts
-        started = time.monotonic()
-        step = _migrate(installation, name, workers)
-        ended = time.monotonic()
+        time.sleep(2 * span)  # the first half warms up, the second one counts
+        first = time.monotonic()
+        while sum(end - start for start, end in spans) < span and len(spans) < _MOST:
+            started = time.monotonic()
+            steps.append(_migrate(place.crowd.installation, name, workers))
+            spans.append((started, time.monotonic()))
         time.sleep(1.0)
         samples = traffic.stop()
-    counted = started - _BEFORE_SECONDS / 2
-    return step._replace(
-        before=[sample for sample in samples if counted <= sample.at < started],
-        during=[sample for sample in samples if started <= sample.at < ended],
+    counted = first - span
+    return steps[0]._replace(
+        seconds=median(step.seconds for step in steps),
+        times=len(steps),
+        before=[sample for sample in samples if counted <= sample.at < first],
+        during=[s for s in samples if any(start <= s.at < end for start, end in spans)],
     )
 
 

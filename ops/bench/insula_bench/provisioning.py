@@ -1,13 +1,10 @@
 """How long a sign-up takes, and switching a module on."""
 
-import asyncio
 import time
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from insula_tenants.notes.module import MODULE
 
-from insula_bench import provisioning_at
 from insula_bench.api import Api
 from insula_bench.installation import Installation
 from insula_bench.provisioning_at import Size
@@ -16,20 +13,21 @@ from insula_bench.timing import Times
 
 
 class Provisioning(NamedTuple):
+    small: int
+    """Tenants of the installation that stays small."""
+    buckets: int
+    """Of the one that grows."""
     over_http: list[Times]
     sizes: list[Size]
 
 
-def measure(installation: Installation, *, tenants: int, sizes: Sequence[int]) -> Provisioning:
-    """Sign up, and switch notes on, one after the other; then the database's part alone, with so
-    many tenants there already."""
+def over_http(installation: Installation, tenants: int) -> list[Times]:
+    """Sign up, and switch notes on, one after the other."""
     sign_ups, modules = _over_http(installation, tenants)
-    times = [
+    return [
         Times("`POST /api/v1/tenants`: tenant, owner, session", sign_ups),
         Times(f"`PUT /api/v1/modules/notes`: {len(MODULE.tables)} tables and indexes", modules),
     ]
-    database = asyncio.run(provisioning_at.measure(installation, tenants=tenants, sizes=sizes))
-    return Provisioning(times, database)
 
 
 def _over_http(installation: Installation, tenants: int) -> tuple[list[float], list[float]]:
