@@ -132,6 +132,9 @@ def test_a_purge_costs_the_origin_what_was_purged_and_a_soft_one_less() -> None:
     assert none.bytes_from_origin < soft.bytes_from_origin < hard.bytes_from_origin
 
 
+RAM = {"size": 9, "policy": "magic"}
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -144,8 +147,13 @@ def test_a_purge_costs_the_origin_what_was_purged_and_a_soft_one_less() -> None:
         ({"traffic": {"classes": [CLASSES[0], CLASSES[0]]}}, "$.traffic.classes[1].name"),
         ({"traffic": {"classes": [{"name": "a", "range": 5}]}}, "$.traffic.classes[0].range"),
         ({"traffic": {"classes": [{"name": "a", "chunk": 5}]}}, "$.traffic.classes[0].chunk"),
+        ({"pushes": [{"at": 1.0, "url": "films/1"}]}, "$.pushes[0].url"),
+        ({"pushes": [{"at": 1.0, "url": "traffic/1", "edges": ["Rome"]}]}, "$.pushes[0].edges[0]"),
+        ({"pushes": [{"at": 1.0, "url": "traffic/0-4999"}] * 1000}, "$.pushes[500]"),
+        ({"shields": [PLACE | {"name": "s", "cache": {"size": 9, "ram": RAM}}]},
+         "$.shields[0].cache.ram.policy"),
     ],
-    ids=range(8),
+    ids=range(12),
 )  # fmt: skip
 def test_a_wrong_key_is_named(change: dict[str, Any], complaint: str, tmp_path: Path) -> None:
     with pytest.raises(ScenarioError) as error:
@@ -209,3 +217,59 @@ def test_what_is_not_in_ram_waits_for_the_disk() -> None:
     # A disk that is busy 1 % of the time: little waiting.
     later = result.latency["mean"] - quick.latency["mean"]
     assert later == pytest.approx(place.disk_hit_ratio * read, rel=0.05)
+
+
+FILMS = CLASSES[3] | {
+    "range": 100_000, "objects": 40,
+    "sizes": {"median": 2_000_000.0, "sigma": 0.3, "pareto_share": 0.0},
+}  # fmt: skip
+LARGE = [{"name": "here", "cache": {"size": 10**12}, "servers": PLENTY} | PLACE]
+
+
+def test_what_follows_is_fetched_before_it_is_asked_for() -> None:
+    """Everything fits: each piece is fetched once, by a viewer or one piece ahead of one."""
+    films = FILMS | {"prefetch": 1}
+    simulation, result = run(
+        **one_edge(edges=LARGE, traffic={"classes": [films]}, http={"ttl": 1e9})
+    )
+    held: set[int] = set()
+    ahead: set[int] = set()
+    misses = used = 0
+    for key, size, _ in requests_of(simulation):
+        misses += key not in held
+        used += key in ahead
+        ahead.discard(key)
+        held.add(key)
+        if size == 100_000 and key + 1 not in held:
+            held.add(key + 1)
+            ahead.add(key + 1)
+    assert result.fates["miss"] == misses < 100
+    assert result.prefetched is not None
+    assert result.prefetched.fetches == len(held) - misses
+    assert result.prefetched.used == used
+    assert result.origin.requests == len(held)
+    assert sum(result.fates.values()) == result.edges[0].requests == 20_000
+
+
+def test_what_is_pushed_is_there_when_it_is_asked_for_and_costs_the_origin() -> None:
+    push = {"at": 0.0, "url": "films/0-9", "chunks": 5}
+    simulation, result = run(
+        **one_edge(edges=LARGE, traffic={"classes": [FILMS]}, http={"ttl": 1e9}, pushes=[push])
+    )
+    asked = {key for key, _, _ in requests_of(simulation)}
+    pushed = {key_of(1, film) + chunk for film in range(10) for chunk in range(5)}
+    assert result.fates["miss"] == len(asked - pushed)
+    assert result.pushed is not None
+    assert result.pushed.fetches == len(pushed)
+    assert result.pushed.used == len(pushed & asked)
+    assert result.origin.requests == len(asked | pushed)
+
+
+def test_a_push_goes_to_the_edges_it_names_by_way_of_the_shield() -> None:
+    push = {"at": 1800.0, "url": "traffic/0-19", "edges": ["Sydney", "New York"], "over": 60.0}
+    _, result = run(traffic={"objects": 10_000_000, "zipf": 0.0}, pushes=[push])
+    assert result.pushed is not None
+    assert (result.pushed.fetches, result.pushed.used) == (40, 0)
+    by_edge = {edge.name: edge.asked_upstream - edge.requests for edge in result.edges}
+    assert by_edge["Sydney"] > by_edge["Frankfurt"]
+    assert sum(edge.asked_upstream for edge in result.edges) == result.shields[0].requests

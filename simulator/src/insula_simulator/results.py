@@ -8,6 +8,7 @@ import polars as pl
 
 from insula_simulator.balanced import Load
 from insula_simulator.network.account import CENSUS, DELIVERED, Ledger, added, quantile
+from insula_simulator.network.bringing import PREFETCHED, PUSHED
 from insula_simulator.network.freshness import ERROR, FATES, HIT, STALE, STALE_ERROR
 from insula_simulator.network.servers import PEAK, SERVER_SECONDS
 from insula_simulator.scenario import Site
@@ -41,6 +42,15 @@ class ClassResult(msgspec.Struct, frozen=True):
     hit_ratio: float
 
 
+class AheadResult(msgspec.Struct, frozen=True):
+    """What edges fetched before anybody asked, and the share of those bytes asked for later."""
+
+    fetches: int
+    bytes: int
+    used: int
+    share_used: float
+
+
 class Result(msgspec.Struct, frozen=True):
     """Ratios are between 0 and 1, latencies seconds. ``in_flight`` is the mean number of requests
     under way, counted at instants; by Little's law it is ``rate_times_latency``, arrivals a second
@@ -66,6 +76,8 @@ class Result(msgspec.Struct, frozen=True):
     bytes_from_origin: int
     cost: dict[str, float]
     classes: dict[str, ClassResult]
+    prefetched: AheadResult | None
+    pushed: AheadResult | None
 
 
 def summarise(simulation: Simulation) -> Result:
@@ -100,6 +112,8 @@ def summarise(simulation: Simulation) -> Result:
         bytes_from_origin=simulation.origin.bytes_sent,
         cost=_cost(simulation, delivered),
         classes=_classes(simulation),
+        prefetched=_ahead(simulation, PREFETCHED),
+        pushed=_ahead(simulation, PUSHED),
     )
 
 
@@ -152,6 +166,17 @@ def _classes(simulation: Simulation) -> dict[str, ClassResult]:
         )
         for i, each in enumerate(simulation.scenario.traffic.classes, 1)
     }
+
+
+def _ahead(simulation: Simulation, kind: int) -> AheadResult | None:
+    """None where nothing was."""
+    counts = np.sum(
+        [edge.brought.counts[kind] for edge in simulation.edges if edge.brought], axis=0
+    )
+    if not np.any(counts):
+        return None
+    fetches, fetched, used, used_bytes = counts.tolist()
+    return AheadResult(fetches, fetched, used, used_bytes / fetched)
 
 
 def _cost(simulation: Simulation, delivered: int) -> dict[str, float]:

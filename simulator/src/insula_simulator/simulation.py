@@ -15,6 +15,7 @@ from insula_simulator import layout
 from insula_simulator.balanced import balanced
 from insula_simulator.batch import Batch, Sorted, brought_back, sorted_by_site
 from insula_simulator.cache import Cache
+from insula_simulator.content.background import Background, Brought
 from insula_simulator.content.catalogue import plain_terms
 from insula_simulator.content.demand import Demand
 from insula_simulator.content.tally import Tally
@@ -54,6 +55,7 @@ class Simulation:
         self.plan = layout.traffic_plan(scenario)
         self.demand = Demand(scenario, self.plan) if scenario.traffic.classes else None
         self.content = Treatment(scenario)
+        self.background = Background(scenario, self.content.catalogue, self.plan, self.demand)
         self.network = layout.client_network(scenario)
         self.bin_width = scenario.duration / layout.BINS
         self.client_rtts = layout.rtts(scenario, scenario.regions, scenario.edges, users=True)
@@ -104,6 +106,7 @@ class Simulation:
             looks=self.content.looks(site, seed),
             storage=storage_of(site),
             balanced=balanced(scenario, target, site.servers, pool_rules),
+            brought=Brought() if part == "edge" and self.background else None,
         )
 
     def run(self, on_chunk: Callable[[int], None] = lambda done: None) -> None:
@@ -142,7 +145,10 @@ class Simulation:
     ) -> Callable[[], Batch | None]:
         """Play a chunk; the answer has the next one, made while shields and origin, which keep
         fewer threads busy, are at work."""
-        split = sorted_by_site(batch, self.steering.choose(batch), len(self.edges))
+        chosen = self.steering.choose(batch)
+        if self.background:
+            batch, chosen = self.background.joined(batch, chosen)
+        split = sorted_by_site(batch, chosen, len(self.edges))
         answers = crew.each(lambda i: self.edges[i].answer(split.parts[i]), len(self.edges))
         following = crew.meanwhile(upcoming)
         took = self._fetch(crew, split, answers)
@@ -163,13 +169,16 @@ class Simulation:
     def _finish(self, i: int, part: Batch, answer: Answers, took: Floats) -> None:
         """Settle what upstream answered an edge, and count what its clients saw."""
         fetched = self.edges[i].settle(part, answer, took)
+        fates, inside = answer.fates, answer.inside
+        if self.background:
+            rows = np.flatnonzero(part.numbers >= 0)
+            part, fates, inside, fetched = part.only(rows), fates[rows], inside[rows], fetched[rows]
         if self.demand:
-            self.tallies[i].add(part, answer.fates)
+            self.tallies[i].add(part, fates)
         account(
             self.ledgers[i], self.network, self.bin_width,
             np.ascontiguousarray(self.client_rtts[:, i]), part.numbers, part.times, part.origins,
-            self.demand.wanted_of(part) if self.demand else part.sizes,
-            answer.fates, answer.inside, fetched,
+            self.demand.wanted_of(part) if self.demand else part.sizes, fates, inside, fetched,
         )  # fmt: skip
 
     def _check(self) -> None:

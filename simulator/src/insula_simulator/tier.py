@@ -8,6 +8,7 @@ import numpy.typing as npt
 from insula_simulator.balanced import BalancedServers
 from insula_simulator.batch import Batch
 from insula_simulator.cache import Cache
+from insula_simulator.content.background import Brought
 from insula_simulator.content.looks import Look, Looks
 from insula_simulator.content.storage import Storage
 from insula_simulator.engine.state import REFUSED
@@ -65,6 +66,8 @@ class Tier:
     storage: Storage | None = None
     balanced: BalancedServers | None = None
     """Servers with a queue each, instead of ``pool``."""
+    brought: Brought | None = None
+    """Where it fetches of itself too: what has numbers below 0."""
     pool: Pool = field(init=False)
     expires: Floats = field(default_factory=lambda: np.zeros(0))
     ready: Floats = field(default_factory=lambda: np.zeros(0))
@@ -94,7 +97,7 @@ class Tier:
             ASKS_UPSTREAM, self.seed, self.unchanged, batch.numbers, batch.sizes, inside, fates,
             asked, bodies,
         )  # fmt: skip
-        self.arrived += count
+        self.arrived += count if self.brought is None else int((batch.numbers >= 0).sum())
         self.asked += asks
         return Answers(fates, waits, inside, asked[:asks], bodies[:asks], slots)
 
@@ -119,13 +122,23 @@ class Tier:
         )  # fmt: skip
         if look.passed is not None:
             fates[look.passed & (fates == freshness.MISS)] = freshness.PASS
+        self._serve(batch, served)
+        if self.storage:
+            waits += self.storage.read(batch, slots, fates)
+        return fates, waits, served, slots
+
+    def _serve(self, batch: Batch, served: Floats) -> None:
+        """What the site fetches of itself is no work for its servers."""
+        if self.brought is not None:
+            rows = np.flatnonzero(batch.numbers >= 0)
+            batch, every = batch.only(rows), served
+            served = np.empty(len(rows))
         if self.balanced:
             self.retries += self.balanced.serve(batch, self.arrived, served)
         else:
             self.retries += serve(self.pool, self.pool_rules, batch.times, self.arrived, served)
-        if self.storage:
-            waits += self.storage.read(batch, slots, fates)
-        return fates, waits, served, slots
+        if self.brought is not None:
+            every[:], every[rows] = 0.0, served
 
     def _plain(self, batch: Batch) -> Look:
         return Look(batch.sizes, self.terms, NO_PURGES, None)
@@ -143,6 +156,8 @@ class Tier:
         if lost:
             self._settle_failures(batch, answers, took)
             sums[FAILED] = (answers.fates == freshness.ERROR).sum()
+        if self.brought is not None:
+            self.brought.note(batch, answers.slots, answers.fates, len(self.expires))
         if sums[ANSWERED]:
             self.fetch = float(sums[TOOK] / sums[ANSWERED])
         self.bytes_fetched += int(sums[BYTES])

@@ -83,7 +83,7 @@ def draw_mix(
         if mix.chunk[kind] == 0:
             thing = _draw_object(mix, kind, start + i, times[i])
             keys[i] = ((kind + 1) << CLASS_SHIFT) | (thing << CHUNK_BITS)
-            sizes[i] = wanted[i] = _size(mix, kind, thing)
+            sizes[i] = wanted[i] = object_size(mix, kind, thing)
             continue
         time_bin = min(int(times[i] / mix.bin_width), bins - 1)
         turn = viewers.turn[kind]
@@ -95,7 +95,7 @@ def draw_mix(
             row[FROM] = regions[i]
         if row[AT] >= row[ASKED_TO]:
             row[ASKED_TO] = min(row[AT] + mix.range[kind], row[STAYS_TO])
-        size, chunk = _size(mix, kind, row[WHOSE]), row[AT] // mix.chunk[kind]
+        size, chunk = object_size(mix, kind, row[WHOSE]), row[AT] // mix.chunk[kind]
         until = min(row[ASKED_TO], (chunk + 1) * mix.chunk[kind])
         keys[i] = ((kind + 1) << CLASS_SHIFT) | (row[WHOSE] << CHUNK_BITS) | chunk
         sizes[i] = min(mix.chunk[kind], size - chunk * mix.chunk[kind])
@@ -109,7 +109,7 @@ def draw_mix(
 def _begin(mix: Mix, kind: int, number: int, time: float, row: Ints) -> None:
     """Somebody chooses an object, and how much of it they will see."""
     row[WHOSE] = _draw_object(mix, kind, number, time)
-    size = _size(mix, kind, row[WHOSE])
+    size = object_size(mix, kind, row[WHOSE])
     row[AT], row[ASKED_TO], row[STAYS_TO] = 0, 0, size
     if uniform(mix.seed, SEEK, number) >= mix.finish[kind]:
         part = mix.watched[kind] * exponential(mix.seed, WATCHED, number)
@@ -133,7 +133,7 @@ def _draw_object(mix: Mix, kind: int, number: int, time: float) -> int:
 
 
 @compiled
-def _size(mix: Mix, kind: int, thing: int) -> int:
+def object_size(mix: Mix, kind: int, thing: int) -> int:
     """Of the whole object: the catalogue's in order, others by chance."""
     objects = mix.objects[kind]
     place = thing if thing < objects else np.int64(mixed(thing, 0, kind) % np.uint64(objects))

@@ -12,8 +12,8 @@ from msgspec import Meta, field
 from msgspec.structs import replace
 
 from insula_simulator.policies import POLICIES, CacheTooSmall
-from insula_simulator.scenario.checks import check_classes, check_purges
-from insula_simulator.scenario.content import Admission, Content, Disk, Purge, Ram, Sizes
+from insula_simulator.scenario.checks import check_classes, check_purges, check_pushes
+from insula_simulator.scenario.content import Admission, Content, Disk, Purge, Push, Ram, Sizes
 from insula_simulator.scenario.failures import Failure, check_failure
 from insula_simulator.scenario.parts import (
     AtLeastZero,
@@ -30,10 +30,10 @@ from insula_simulator.scenario.recorded import MOST_REQUESTS, Recorded, beside, 
 from insula_simulator.scenario.servers import Ejection, Servers, check_servers
 
 __all__ = [
-    "Admission", "AtLeastZero", "Cache", "Content", "Cost", "Count", "Disk", "Ejection", "Failure",
-    "Flash", "Http", "Latitude", "Longitude", "Name", "Network", "Origin", "Part", "Positive",
-    "Purge", "Ram", "Region", "Routing", "Scenario", "ScenarioError", "Servers", "Share", "Site",
-    "Sizes", "Traffic", "check", "read_scenario",
+    "Admission", "AtLeastZero", "Cache", "Content", "Cost", "Count", "Disk", "Ejection",
+    "Failure", "Flash", "Http", "Latitude", "Longitude", "Name", "Network", "Origin", "Part",
+    "Positive", "Purge", "Push", "Ram", "Region", "Routing", "Scenario", "ScenarioError",
+    "Servers", "Share", "Site", "Sizes", "Traffic", "check", "read_scenario",
 ]  # fmt: skip
 
 
@@ -163,6 +163,7 @@ class Scenario(Part, frozen=True, kw_only=True):
     routing: Routing = field(default_factory=Routing)
     failures: Annotated[list[Failure], Meta(max_length=100)] = field(default_factory=list)
     purges: Annotated[list[Purge], Meta(max_length=1000)] = field(default_factory=list)
+    pushes: Annotated[list[Push], Meta(max_length=1000)] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
 
 
@@ -202,6 +203,13 @@ def check(scenario: Scenario) -> None:
         check_failure(failure, servers, f"$.failures[{i}]")
     check_classes(scenario.traffic.classes, traced=bool(scenario.traffic.trace))
     check_purges(scenario.purges, scenario.traffic.classes, scenario.duration)
+    check_pushes(
+        scenario.pushes,
+        scenario.traffic.classes,
+        [site.name for site in scenario.edges],
+        scenario.traffic.objects,
+        traced=bool(scenario.traffic.trace),
+    )
 
 
 def _check_cache(cache: Cache | Ram, key: str) -> None:

@@ -1,12 +1,13 @@
 """What types cannot say of classes of content and of what is done to them."""
 
-from insula_simulator.scenario.content import Content, Purge
+from insula_simulator.scenario.content import Content, Purge, Push
 from insula_simulator.scenario.parts import ScenarioError
 
 MOST_OBJECTS = 100_000_000
 MOST_CHUNKS = 1 << 20
 """Pieces of an object: 20 bits of a key."""
 MOST_PURGES = 1_000_000
+MOST_PUSHED = 10_000_000
 ALL = "traffic"
 """What the only class is called in URLs where there are no others."""
 
@@ -42,16 +43,43 @@ def check_purges(purges: list[Purge], classes: list[Content], duration: float) -
             raise ScenarioError(f"no class has the tag {purge.tag!r} - at `{key}.tag`")
         count = 1
         if purge.url is not None:
-            name, first, last = url_parts(purge.url)
-            if name not in objects:
-                raise ScenarioError(f"there is no class {name!r} - at `{key}.url`")
-            if not first <= last < objects[name]:
-                raise ScenarioError(f"objects are 0 to {objects[name] - 1} - at `{key}.url`")
+            first, last = _numbers(purge.url, objects, key)
             count = last - first + 1
         if purge.every > 0:
             count *= int(max(duration - purge.at, 0) / purge.every) + 1
         if count > MOST_PURGES:
             raise ScenarioError(f"over {MOST_PURGES:,} purges - at `{key}`")
+
+
+def _numbers(url: str, objects: dict[str, int], key: str) -> tuple[int, int]:
+    name, first, last = url_parts(url)
+    if name not in objects:
+        raise ScenarioError(f"there is no class {name!r} - at `{key}.url`")
+    if not first <= last < objects[name]:
+        raise ScenarioError(f"objects are 0 to {objects[name] - 1} - at `{key}.url`")
+    return first, last
+
+
+def check_pushes(
+    pushes: list[Push], classes: list[Content], edges: list[str], objects: int, *, traced: bool
+) -> None:
+    """``objects`` is how many there are where there are no classes. Raises ScenarioError."""
+    known = {each.name: each for each in classes}
+    counts = {each.name: each.objects for each in classes} or {ALL: objects}
+    rows = 0
+    for i, push in enumerate(pushes):
+        key = f"$.pushes[{i}]"
+        if traced:
+            raise ScenarioError(f"nobody knows the sizes of a trace's objects - at `{key}`")
+        first, last = _numbers(push.url, counts, key)
+        for k, edge in enumerate(push.edges):
+            if edge not in edges:
+                raise ScenarioError(f"there is no edge {edge!r} - at `{key}.edges[{k}]`")
+        about = known.get(url_parts(push.url)[0])
+        pieces = -(-about.sizes.largest // about.chunk) if about and about.chunk else 1
+        rows += (last - first + 1) * min(pieces, push.chunks or pieces) * len(push.edges or edges)
+        if rows > MOST_PUSHED:
+            raise ScenarioError(f"over {MOST_PUSHED:,} pieces pushed - at `{key}`")
 
 
 def url_parts(url: str) -> tuple[str, int, int]:

@@ -43,6 +43,8 @@ class Content(Part, frozen=True):
     """Caches keep and fetch pieces of so many bytes, each with a key of its own."""
     range: LargestObject | None = None
     """Bytes that a viewer asks for at a time; where nothing is said, a chunk."""
+    prefetch: Annotated[int, Meta(ge=0, le=100)] = 0
+    """Chunks that an edge fetches ahead of each request."""
     pace: Positive = 4.0
     """Seconds between two ranges of a viewer."""
     finish: Share = 1.0
@@ -67,6 +69,19 @@ class Purge(Part, frozen=True):
     """Again and again, so many seconds apart; 0 is once."""
     over: AtLeastZero = 0.0
     """Seconds over which the objects of a range are purged one after the other."""
+
+
+class Push(Part, frozen=True):
+    """Objects that edges fetch at a time, before anybody asks. ``url`` as in purges."""
+
+    at: AtLeastZero
+    url: Url
+    edges: Annotated[list[Name], Meta(max_length=250)] = field(default_factory=list)
+    """By name; where none is named, all."""
+    over: AtLeastZero = 0.0
+    """Seconds over which they are fetched one after the other."""
+    chunks: Annotated[int, Meta(ge=1, le=1 << 20)] | None = None
+    """Of each object its first so many; where nothing is said, all."""
 
 
 class Admission(Part, frozen=True):
