@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from insula_simulator.network import routing
 from insula_simulator.network.latency import Network, round_trips
 from insula_simulator.network.servers import PoolRules
 from insula_simulator.network.traffic import Plan, alias_table
@@ -18,7 +17,6 @@ BINS = 120
 """Time bins of reports and of varying load."""
 HANDSHAKES = {"tls13": 2.0, "tls12": 3.0, "quic": 1.0, "0rtt": 0.0}
 DAY = 86_400.0
-WEIGHT_PLACES = 10_000
 
 
 def places(sites: Sequence[Site | Region | Origin]) -> Floats:
@@ -28,7 +26,7 @@ def places(sites: Sequence[Site | Region | Origin]) -> Floats:
 def rtts(
     scenario: Scenario,
     one: Sequence[Site | Region],
-    other: Sequence[Site | Origin],
+    other: Sequence[Site | Origin | Region],
     *,
     users: bool = False,
 ) -> Floats:
@@ -122,53 +120,3 @@ def sizes_of(about: Sizes, objects: int, seed: int) -> Ints:
     start = about.median * np.exp(2 * about.sigma)
     sizes[tail] = start * (1 + chance.pareto(about.pareto_alpha, int(tail.sum())))
     return np.clip(sizes, 1, about.largest).astype(np.int64)
-
-
-def alive_by_time(
-    scenario: Scenario, sites: Sequence[Site], part: str
-) -> tuple[Floats, list[list[int]]]:
-    """The times at which routing changes, and before, between and after them the sites it uses."""
-    late = scenario.routing.failover
-    downs = [
-        intervals(scenario.failures, f"{part}:{site.name}", "down")[:, :2] + (late, 0.0)
-        for site in sites
-    ]
-    changes = np.unique(np.concatenate([down[down[:, 0] < down[:, 1]].ravel() for down in downs]))
-    looks = np.concatenate([[-1.0], changes])
-    alive = [
-        [i for i, down in enumerate(downs) if not ((down[:, 0] <= at) & (at < down[:, 1])).any()]
-        for at in looks
-    ]
-    return changes, [each or list(range(len(sites))) for each in alive]
-
-
-def nearest_tables(distances: Floats, alive: list[list[int]]) -> Ints:
-    """For each row of distances the nearest of those alive."""
-    tables = [np.array(each)[np.argmin(distances[:, each], axis=1)] for each in alive]
-    return np.array(tables, np.int64)
-
-
-KEYED = {
-    "maglev": routing.maglev_table,
-    "rendezvous": routing.rendezvous_table,
-    "consistent_hash": routing.ring_table,
-}
-
-
-def edge_tables(scenario: Scenario, distances: Floats, alive: list[list[int]]) -> tuple[int, Ints]:
-    """The mode of routing and its tables."""
-    policy = scenario.routing.policy
-    if policy == "geo":
-        return routing.BY_REGION, nearest_tables(distances, alive)
-    if policy == "weighted":
-        rows = [_by_weight(scenario.edges, each) for each in alive]
-        return routing.BY_WEIGHT, np.array(rows, np.int64)
-    rows = [np.array(each)[KEYED[policy]([scenario.edges[i].name for i in each])] for each in alive]
-    return routing.BY_KEY, np.array(rows, np.int64)
-
-
-def _by_weight(sites: Sequence[Site], alive: list[int]) -> Ints:
-    shares = np.cumsum([sites[i].weight for i in alive])
-    spots = (np.arange(WEIGHT_PLACES) + 0.5) / WEIGHT_PLACES * shares[-1]
-    chosen: Ints = np.array(alive, np.int64)[np.searchsorted(shares, spots)]
-    return chosen

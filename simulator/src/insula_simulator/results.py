@@ -34,6 +34,16 @@ class Place(msgspec.Struct, frozen=True):
     """Where they have a queue each."""
 
 
+class Incident(msgspec.Struct, frozen=True):
+    """A failure that came about, by plan or by chance; ``other`` is the far end of a partition."""
+
+    target: str
+    kind: str
+    start: float
+    duration: float
+    other: str = ""
+
+
 class ClassResult(msgspec.Struct, frozen=True):
     """A class of content, as the edges saw it."""
 
@@ -78,6 +88,7 @@ class Result(msgspec.Struct, frozen=True):
     classes: dict[str, ClassResult]
     prefetched: AheadResult | None
     pushed: AheadResult | None
+    failures: list[Incident] = []
 
 
 def summarise(simulation: Simulation) -> Result:
@@ -111,6 +122,11 @@ def summarise(simulation: Simulation) -> Result:
         bytes_delivered=delivered,
         bytes_from_origin=simulation.origin.bytes_sent,
         cost=_cost(simulation, delivered),
+        failures=[
+            Incident(each.target, each.kind, each.start, each.duration, each.other)
+            for each in scenario.failures
+            if each.start < scenario.duration
+        ],
         classes=_classes(simulation),
         prefetched=_ahead(simulation, PREFETCHED),
         pushed=_ahead(simulation, PUSHED),

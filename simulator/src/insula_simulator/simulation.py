@@ -24,8 +24,10 @@ from insula_simulator.crew import Crew
 from insula_simulator.network import freshness
 from insula_simulator.network.account import CENSUS, account, new_ledger
 from insula_simulator.network.traffic import synthesize
+from insula_simulator.reach import known_by_time, nearest, outages, unanswered
 from insula_simulator.recorded import Recording, settled
 from insula_simulator.scenario import Scenario, Site
+from insula_simulator.schedule import scheduled
 from insula_simulator.steering import steering
 from insula_simulator.tier import Answers, Tier
 from insula_simulator.upstream import Origin, Shields
@@ -50,7 +52,7 @@ class Simulation:
 
     def __init__(self, scenario: Scenario, threads: int = 0) -> None:
         self.recording = Recording(scenario) if scenario.traffic.trace else None
-        self.scenario = scenario = settled(scenario, self.recording)
+        self.scenario = scenario = scheduled(settled(scenario, self.recording))
         self.threads = threads or os.cpu_count() or 1
         self.plan = layout.traffic_plan(scenario)
         self.demand = Demand(scenario, self.plan) if scenario.traffic.classes else None
@@ -75,12 +77,12 @@ class Simulation:
     def _shields(self) -> Shields:
         scenario = self.scenario
         origin_rtts = layout.rtts(scenario, scenario.shields, [scenario.origin])
-        changes, alive = layout.alive_by_time(scenario, scenario.shields, "shield")
+        changes, reached = known_by_time(scenario, scenario.shields, "shield")
         tiers = [
             self._tier(site, "shield", i, float(origin_rtts[i, 0]))
             for i, site in enumerate(scenario.shields)
         ]
-        tables = layout.nearest_tables(self.up_rtts, alive)
+        tables = nearest(self.up_rtts, reached)
         return Shields(tiers, self.up_rtts, origin_rtts, changes, tables)
 
     def _tier(self, site: Site, part: str, i: int, rtt: float) -> Tier:
@@ -93,13 +95,13 @@ class Simulation:
             rules=freshness.Rules(
                 http.negative_ttl,
                 http.collapse,
-                layout.intervals(scenario.failures, "origin", "down"),
+                outages(scenario, part, site),
                 part == "edge" and bool(scenario.shields),
                 bool(scenario.purges),
             ),
             pool_rules=pool_rules,
             fetch=scenario.origin.servers.service + rtt,
-            down=layout.intervals(scenario.failures, target, "down"),
+            down=unanswered(scenario, part, site),
             unchanged=http.unchanged,
             seed=seed,
             terms=plain_terms(http),

@@ -50,7 +50,8 @@ class Answers:
 
 @dataclass
 class Tier:
-    """A site. Its state grows with what the cache knows; ``down`` has rows of from and to."""
+    """A site. Its state grows with what the cache knows; ``down`` has rows of from, to
+    and for whom: an ``origin`` of requests, -1 for all."""
 
     cache: Cache
     rules: freshness.Rules
@@ -84,7 +85,7 @@ class Tier:
 
     def answer(self, batch: Batch) -> Answers:
         """Requests of this site in order of time; while it is down they fail."""
-        count, dead = len(batch), self._dead(batch.times)
+        count, dead = len(batch), self._dead(batch)
         if dead is None:
             fates, waits, inside, slots = self._answer(batch)
         else:
@@ -101,12 +102,13 @@ class Tier:
         self.asked += asks
         return Answers(fates, waits, inside, asked[:asks], bodies[:asks], slots)
 
-    def _dead(self, times: Floats) -> Flags | None:
+    def _dead(self, batch: Batch) -> Flags | None:
         """Which requests find the site down; None when that is nobody."""
-        dead = None
-        for start, end, _ in self.down:
+        dead, times = None, batch.times
+        for start, end, whom in self.down:
             if len(times) and times[0] < end and times[-1] >= start:
                 now = (times >= start) & (times < end)
+                now &= (batch.origins == whom) | (whom < 0)
                 dead = now if dead is None else dead | now
         return dead
 

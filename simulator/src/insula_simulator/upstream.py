@@ -53,8 +53,8 @@ class Shields:
         """Seconds that each fetch of an edge took by way of its shield; -1 where it failed."""
         chosen = np.empty(len(batch), np.int64)
         route(
-            BY_REGION, 0, 0, batch.keys, batch.origins, batch.times, self.changes, self.tables,
-            chosen,
+            BY_REGION, 0, 0, batch.keys, batch.origins, batch.times, self.changes,
+            np.arange(len(self.tables)), self.tables, chosen,
         )  # fmt: skip
         split = sorted_by_site(batch, chosen, len(self.tiers))
         answers = crew.each(lambda i: self.tiers[i].answer(split.parts[i]), len(self.tiers))

@@ -17,13 +17,16 @@ RING_POINTS = 160
 BY_REGION, BY_KEY, BY_WEIGHT = range(3)
 
 
-def _hash(text: str) -> int:
+def hashed(text: str) -> int:
+    """64 bits."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 def maglev_table(names: list[str], places: int = MAGLEV_PLACES) -> Ints:
     """Maglev's lookup table (Eisenbud et al., NSDI 2016, section 3.4); ``places`` is prime."""
-    steps = [(_hash(f"{name}/o") % places, _hash(f"{name}/s") % (places - 1) + 1) for name in names]
+    steps = [
+        (hashed(f"{name}/o") % places, hashed(f"{name}/s") % (places - 1) + 1) for name in names
+    ]
     table = np.full(places, -1, np.int64)
     offsets = np.array([offset for offset, _ in steps], np.int64)
     skips = np.array([skip for _, skip in steps], np.int64)
@@ -48,7 +51,7 @@ def _populate(table: Ints, offsets: Ints, skips: Ints) -> None:
 def ring_points(names: list[str]) -> tuple[npt.NDArray[np.uint64], Ints]:
     """Hashes in order, and whose each is."""
     points = sorted(
-        (_hash(f"{name}/{i}"), n) for n, name in enumerate(names) for i in range(RING_POINTS)
+        (hashed(f"{name}/{i}"), n) for n, name in enumerate(names) for i in range(RING_POINTS)
     )
     hashes = np.array([point for point, _ in points], np.uint64)
     return hashes, np.array([owner for _, owner in points], np.int64)
@@ -64,7 +67,7 @@ def ring_table(names: list[str], places: int = MAGLEV_PLACES) -> Ints:
 
 def rendezvous_table(names: list[str], places: int = MAGLEV_PLACES) -> Ints:
     """Highest random weight (Thaler and Ravishankar 1998), for each place."""
-    seeds = np.array([_hash(name) & (2**62 - 1) for name in names], np.int64)
+    seeds = np.array([hashed(name) & (2**62 - 1) for name in names], np.int64)
     table = np.empty(places, np.int64)
     _highest(seeds, table)
     return table
@@ -90,11 +93,12 @@ def route(
     regions: Ints,
     times: Floats,
     changes: Floats,
+    which: Ints,
     tables: Ints,
     chosen: Ints,
 ) -> None:
-    """Fill in where each request goes. ``tables`` has a row for each time between ``changes``: of
-    regions, of places of the hashed key, or of equal chances."""
+    """Fill in where each request goes. Of ``tables`` each time between ``changes`` has one, which
+    ``which`` says: of regions, of places of the hashed key, or of equal chances."""
     epoch, width = 0, np.uint64(tables.shape[1])
     for i in range(keys.size):
         while epoch < changes.size and times[i] >= changes[epoch]:
@@ -105,4 +109,4 @@ def route(
             place = np.int64(mixed(keys[i], ROUTE, 0) % width)
         else:
             place = np.int64(uniform(seed, ROUTE, first + i) * tables.shape[1])
-        chosen[i] = tables[epoch, place]
+        chosen[i] = tables[which[epoch], place]

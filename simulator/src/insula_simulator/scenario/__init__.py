@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from insula_simulator.policies import POLICIES, CacheTooSmall
 from insula_simulator.scenario.checks import check_classes, check_purges, check_pushes
 from insula_simulator.scenario.content import Admission, Content, Disk, Purge, Push, Ram, Sizes
-from insula_simulator.scenario.failures import Failure, check_failure
+from insula_simulator.scenario.failures import Failure, RandomFailures, check_failures, check_random
 from insula_simulator.scenario.parts import (
     AtLeastZero,
     Count,
@@ -30,10 +30,10 @@ from insula_simulator.scenario.recorded import MOST_REQUESTS, Recorded, beside, 
 from insula_simulator.scenario.servers import Ejection, Servers, check_servers
 
 __all__ = [
-    "Admission", "AtLeastZero", "Cache", "Content", "Cost", "Count", "Disk", "Ejection",
-    "Failure", "Flash", "Http", "Latitude", "Longitude", "Name", "Network", "Origin", "Part",
-    "Positive", "Purge", "Push", "Ram", "Region", "Routing", "Scenario", "ScenarioError",
-    "Servers", "Share", "Site", "Sizes", "Traffic", "check", "read_scenario",
+    "Admission", "AtLeastZero", "Cache", "Content", "Cost", "Count", "Disk", "Ejection", "Failure",
+    "Flash", "Http", "Latitude", "Longitude", "Name", "Network", "Origin", "Part", "Positive",
+    "Purge", "Push", "Ram", "RandomFailures", "Region", "Routing", "Scenario", "ScenarioError",
+    "Servers", "Share", "Site", "Sizes", "Traffic", "check", "read_scenario", "servers_by_target",
 ]  # fmt: skip
 
 
@@ -93,6 +93,8 @@ class Site(Part, frozen=True):
     cache: Cache
     servers: Servers = field(default_factory=Servers)
     weight: Positive = 1.0
+    region: str = ""
+    """Where it fails with the region of that name; otherwise in the nearest one."""
 
 
 class Origin(Part, frozen=True):
@@ -162,6 +164,9 @@ class Scenario(Part, frozen=True, kw_only=True):
     network: Network = field(default_factory=Network)
     routing: Routing = field(default_factory=Routing)
     failures: Annotated[list[Failure], Meta(max_length=100)] = field(default_factory=list)
+    random_failures: Annotated[list[RandomFailures], Meta(max_length=16)] = field(
+        default_factory=list
+    )
     purges: Annotated[list[Purge], Meta(max_length=1000)] = field(default_factory=list)
     pushes: Annotated[list[Push], Meta(max_length=1000)] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
@@ -194,13 +199,14 @@ def check(scenario: Scenario) -> None:
             if site.cache.ram:
                 _check_cache(site.cache.ram, f"$.{part}[{i}].cache.ram")
             check_servers(site.servers, f"$.{part}[{i}].servers")
+            if site.region and site.region not in [region.name for region in scenario.regions]:
+                raise ScenarioError(f"no such region - at `$.{part}[{i}].region`")
     check_servers(scenario.origin.servers, "$.origin.servers")
-    servers = {f"edge:{site.name}": site.servers for site in scenario.edges}
-    servers |= {f"shield:{site.name}": site.servers for site in scenario.shields}
-    servers["origin"] = scenario.origin.servers
+    servers = servers_by_target(scenario)
     check_trace(scenario.traffic)
-    for i, failure in enumerate(scenario.failures):
-        check_failure(failure, servers, f"$.failures[{i}]")
+    regions = [region.name for region in scenario.regions]
+    check_failures(scenario.failures, servers, regions)
+    check_random(scenario.random_failures, servers, regions, scenario.duration)
     check_classes(scenario.traffic.classes, traced=bool(scenario.traffic.trace))
     check_purges(scenario.purges, scenario.traffic.classes, scenario.duration)
     check_pushes(
@@ -210,6 +216,12 @@ def check(scenario: Scenario) -> None:
         scenario.traffic.objects,
         traced=bool(scenario.traffic.trace),
     )
+
+
+def servers_by_target(scenario: Scenario) -> dict[str, Servers]:
+    servers = {f"edge:{site.name}": site.servers for site in scenario.edges}
+    servers |= {f"shield:{site.name}": site.servers for site in scenario.shields}
+    return servers | {"origin": scenario.origin.servers}
 
 
 def _check_cache(cache: Cache | Ram, key: str) -> None:
