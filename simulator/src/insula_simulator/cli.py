@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from insula_simulator.cache import Cache
 from insula_simulator.calibration.cli import calibrate
+from insula_simulator.live.cli import live
 from insula_simulator.policies import POLICIES, CacheTooSmall
 from insula_simulator.progress import counting_progress, preparing, reading_progress
 from insula_simulator.replay import Outcome, is_compiled, replay, warm_up
@@ -25,6 +26,7 @@ def main() -> None:
 
 main.add_command(sweep)
 main.add_command(calibrate)
+main.add_command(live)
 
 
 @main.command()

@@ -127,6 +127,10 @@ class Simulation:
                 batch = following()
         self._check()
 
+    def step(self, crew: Crew, batch: Batch) -> None:
+        """Play requests that somebody else made, next in order; nothing is checked."""
+        self._chunk(crew, batch, lambda: None)()
+
     def synthetic(self) -> Iterator[Batch]:
         """All requests, drawn from what the scenario says of them."""
         total = self.scenario.requests

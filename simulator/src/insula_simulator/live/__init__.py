@@ -1,0 +1,1 @@
+"""The network while it runs, on a web page."""
