@@ -25,17 +25,20 @@ class Cache:
         self.policy = POLICIES[policy]
         self.state = self.policy.empty(capacity)
 
-    def replay(self, keys: Ints, sizes: Ints, following: Ints | None = None) -> Ints:
+    def replay(
+        self, keys: Ints, sizes: Ints, following: Ints | None = None, slots: Ints | None = None
+    ) -> Ints:
         """Ask for objects in order. The answer has for each the slot of a hit (0 or more), -1 for
         a miss that was not stored, and ``-2 - slot`` for a miss that was.
 
         ``following`` is needed by Belady's policy: positions of the next request of each object.
+        ``slots`` is memory for the answer.
         """
-        slots = np.empty(len(keys), np.int64)
+        if slots is None:
+            slots = np.empty(len(keys), np.int64)
         if following is None:
             following = keys
-        # Two rows a request: LFU's buckets live among the objects.
-        self.state = with_room(self.state, 2 * len(keys))
+        self.state = with_room(self.state, self.policy.rows * len(keys))
         for start in range(0, len(keys), NEAR):
             part = slice(start, start + NEAR)
             bring_near(self.state, keys[part])

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from insula_simulator import layout
 from insula_simulator.balanced import balanced
-from insula_simulator.batch import Batch, Sorted, brought_back, sorted_by_site
+from insula_simulator.batch import COLUMNS, Batch, Sorted, brought_back, sorted_by_site
 from insula_simulator.cache import Cache
 from insula_simulator.content.background import Background, Brought
 from insula_simulator.content.catalogue import plain_terms
@@ -28,6 +28,7 @@ from insula_simulator.reach import known_by_time, nearest, outages, unanswered
 from insula_simulator.recorded import Recording, settled
 from insula_simulator.scenario import Scenario, Site
 from insula_simulator.schedule import scheduled
+from insula_simulator.shelf import Shelf
 from insula_simulator.steering import steering
 from insula_simulator.tier import Answers, Tier
 from insula_simulator.upstream import Origin, Shields
@@ -72,6 +73,9 @@ class Simulation:
         rules = layout.pool_rules(scenario, servers, "origin", scenario.seed + 1)
         self.origin = Origin(rules, balanced(scenario, "origin", servers, rules))
         self.tallies = [Tally(self.content.catalogue) for _ in scenario.edges]
+        self._rtts = np.ascontiguousarray(self.client_rtts.T)
+        self._drawn, self._edge_rows, self._asks = (Shelf(), Shelf()), Shelf(), Shelf()
+        self._count = np.arange(CHUNK)
         self.ledgers = [new_ledger(layout.BINS, len(scenario.regions)) for _ in scenario.edges]
 
     def _shields(self) -> Shields:
@@ -132,19 +136,23 @@ class Simulation:
         self._chunk(crew, batch, lambda: None)()
 
     def synthetic(self) -> Iterator[Batch]:
-        """All requests, drawn from what the scenario says of them."""
+        """All requests, drawn from what the scenario says of them. The next batch but one takes
+        the memory of a batch."""
         total = self.scenario.requests
         for start in range(0, total, CHUNK):
             yield self._requests(start, min(CHUNK, total - start))
 
     def _requests(self, start: int, count: int) -> Batch:
-        keys, sizes, regions = (np.empty(count, np.int64) for _ in range(3))
-        times = np.empty(count)
-        synthesize(self.plan, start, keys, sizes, times, regions)
-        batch = Batch(np.arange(start, start + count), keys, sizes, times, regions)
+        shelf = self._drawn[start // CHUNK % 2]  # one is in use while the next is filled
+        columns = [
+            shelf.take(each.name, count, "f8" if each.name == "times" else "i8") for each in COLUMNS
+        ]
+        made = Batch(*columns)
+        synthesize(self.plan, start, made.keys, made.sizes, made.times, made.origins)
+        np.add(self._count[:count], start, out=made.numbers)
         if self.demand:
-            self.demand.turn_to_classes(batch)
-        return batch
+            self.demand.turn_to_classes(made)
+        return made
 
     def _chunk(
         self, crew: Crew, batch: Batch, upcoming: Callable[[], Batch | None]
@@ -154,7 +162,7 @@ class Simulation:
         chosen = self.steering.choose(batch)
         if self.background:
             batch, chosen = self.background.joined(batch, chosen)
-        split = sorted_by_site(batch, chosen, len(self.edges))
+        split = sorted_by_site(batch, chosen, len(self.edges), self._edge_rows)
         answers = crew.each(lambda i: self.edges[i].answer(split.parts[i]), len(self.edges))
         following = crew.meanwhile(upcoming)
         took = self._fetch(crew, split, answers)
@@ -163,7 +171,7 @@ class Simulation:
 
     def _fetch(self, crew: Crew, split: Sorted, answers: list[Answers]) -> list[Floats]:
         """For each edge the seconds that its fetches took, -1 where they failed."""
-        asks, order = split.asks([answer.asked for answer in answers])
+        asks, order = split.asks([answer.asked for answer in answers], self._asks)
         if self.shields:
             seconds = self.shields.fetch(crew, asks, self.origin)
         else:
@@ -183,7 +191,7 @@ class Simulation:
             self.tallies[i].add(part, fates)
         account(
             self.ledgers[i], self.network, self.bin_width,
-            np.ascontiguousarray(self.client_rtts[:, i]), part.numbers, part.times, part.origins,
+            self._rtts[i], part.numbers, part.times, part.origins,
             self.demand.wanted_of(part) if self.demand else part.sizes, fates, inside, fetched,
         )  # fmt: skip
 

@@ -11,7 +11,7 @@ from insula_simulator.cache import Cache
 from insula_simulator.content.background import Brought
 from insula_simulator.content.looks import Look, Looks
 from insula_simulator.content.storage import Storage
-from insula_simulator.engine.state import REFUSED
+from insula_simulator.engine.state import REFUSED, lengthen
 from insula_simulator.network import freshness
 from insula_simulator.network.servers import Pool, PoolRules, new_pool, serve
 from insula_simulator.network.settling import (
@@ -23,6 +23,7 @@ from insula_simulator.network.settling import (
     settle,
     settle_failures,
 )
+from insula_simulator.shelf import Shelf
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -73,6 +74,7 @@ class Tier:
     expires: Floats = field(default_factory=lambda: np.zeros(0))
     ready: Floats = field(default_factory=lambda: np.zeros(0))
     began: Floats = field(default_factory=lambda: np.zeros(0))
+    shelf: Shelf = field(default_factory=Shelf)
     arrived: int = 0
     asked: int = 0
     failed: int = 0
@@ -93,7 +95,7 @@ class Tier:
             waits, inside = np.zeros(count), np.zeros(count)
             rows = ~dead
             fates[rows], waits[rows], inside[rows], slots[rows] = self._answer(batch.only(rows))
-        asked, bodies = np.empty(count, np.int64), np.empty(count, np.int64)
+        asked, bodies = (self.shelf.take(name, count) for name in ("asked", "bodies"))
         asks = send_upstream(
             ASKS_UPSTREAM, self.seed, self.unchanged, batch.numbers, batch.sizes, inside, fates,
             asked, bodies,
@@ -114,10 +116,12 @@ class Tier:
 
     def _answer(self, batch: Batch) -> tuple[Fates, Floats, Floats, Ints]:
         look = self.looks.at(batch) if self.looks else self._plain(batch)
-        slots = self.cache.replay(batch.keys, look.sizes)
+        slots = self.cache.replay(
+            batch.keys, look.sizes, slots=self.shelf.take("slots", len(batch))
+        )
         self._grow(len(self.cache.state.nodes))
-        fates, waits = np.empty(len(batch), np.uint8), np.empty(len(batch))
-        served = np.empty(len(batch))
+        fates = self.shelf.take("fates", len(batch), np.uint8)
+        waits, served = (self.shelf.take(name, len(batch), "f8") for name in ("waits", "served"))
         freshness.judge(
             self.rules, look.terms, look.purged, slots, batch.times, self.fetch,
             self.expires, self.ready, self.began, fates, waits,
@@ -149,8 +153,8 @@ class Tier:
         """Put what upstream took for each of the rows asked (-1: failed) into ``inside`` and the
         fates. The answer has the bytes that each request fetched. The next chunk's fetches take as
         long as these did on average."""
-        fetched, sums = np.empty(len(batch), np.int64), np.empty(4)
         lost = (len(took) and took.min() < 0) or (len(batch) and answers.inside.min() < 0)
+        fetched, sums = self.shelf.take("fetched", len(answers.fates)), np.empty(4)
         settle(
             float(self.terms[0, freshness.IF_ERROR]), answers.asked, answers.bodies, took,
             answers.fates, answers.waits, answers.inside, fetched, sums,
@@ -173,9 +177,8 @@ class Tier:
         )  # fmt: skip
 
     def _grow(self, rows: int) -> None:
-        more = rows - len(self.expires)
-        if more > 0:
-            self.expires = np.concatenate([self.expires, np.zeros(more)])
-            self.ready = np.concatenate([self.ready, np.zeros(more)])
+        if rows > len(self.expires):
+            lengthen(self.expires, rows)
+            lengthen(self.ready, rows)
             if self.rules.purging:
-                self.began = np.concatenate([self.began, np.zeros(more)])
+                lengthen(self.began, rows)

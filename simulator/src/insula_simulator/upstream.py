@@ -1,6 +1,6 @@
 """What edges ask: by way of shields, if there are any, to the origin."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from insula_simulator.crew import Crew
 from insula_simulator.network.freshness import ERROR
 from insula_simulator.network.routing import BY_REGION, route
 from insula_simulator.network.servers import Pool, PoolRules, new_pool, serve
+from insula_simulator.shelf import Shelf
 from insula_simulator.tier import Answers, Tier
 
 Ints = npt.NDArray[np.int64]
@@ -48,6 +49,8 @@ class Shields:
     origin_rtts: Floats
     changes: Floats
     tables: Ints
+    rows: Shelf = field(default_factory=Shelf)
+    asks: Shelf = field(default_factory=Shelf)
 
     def fetch(self, crew: Crew, batch: Batch, origin: Origin) -> Floats:
         """Seconds that each fetch of an edge took by way of its shield; -1 where it failed."""
@@ -56,9 +59,9 @@ class Shields:
             BY_REGION, 0, 0, batch.keys, batch.origins, batch.times, self.changes,
             np.arange(len(self.tables)), self.tables, chosen,
         )  # fmt: skip
-        split = sorted_by_site(batch, chosen, len(self.tiers))
+        split = sorted_by_site(batch, chosen, len(self.tiers), self.rows)
         answers = crew.each(lambda i: self.tiers[i].answer(split.parts[i]), len(self.tiers))
-        asks, order = split.asks([answer.asked for answer in answers])
+        asks, order = split.asks([answer.asked for answer in answers], self.asks)
         bodies = np.concatenate([answer.bodies for answer in answers])
         got = origin.fetch(asks, bodies[order])
         took = brought_back(got, order, [len(answer.asked) for answer in answers])

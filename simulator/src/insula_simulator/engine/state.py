@@ -64,15 +64,15 @@ def empty_state(capacity: int, *, scored: bool, heaped: bool, counters: int) -> 
 
 
 def with_room(state: State, more: int) -> State:
-    """The same cache with room for ``more`` further objects; arrays double when they must grow."""
+    """The same cache with room for ``more`` further objects."""
     rows, needed = len(state.nodes), int(state.regs[TOP]) + more
     if needed > rows:
-        grown = max(needed, 2 * rows)
-        state = state._replace(
-            nodes=_longer(state.nodes, grown),
-            scores=_longer(state.scores, grown) if len(state.scores) > 1 else state.scores,
-            heap=_longer(state.heap, grown + 1) if len(state.heap) > 1 else state.heap,
-        )
+        grown = max(needed, rows + rows // 4)
+        lengthen(state.nodes, grown)
+        if len(state.scores) > 1:
+            lengthen(state.scores, grown)
+        if len(state.heap) > 1:
+            lengthen(state.heap, grown + 1)
     places = len(state.table)
     while 2 * (int(state.regs[LIVE]) + more) > places:
         places *= 2
@@ -83,10 +83,10 @@ def with_room(state: State, more: int) -> State:
     return state
 
 
-def _longer(array: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
-    longer = np.zeros((length, *array.shape[1:]), array.dtype)
-    longer[: len(array)] = array
-    return longer
+def lengthen(array: npt.NDArray[Any], length: int) -> None:
+    """In place: a large array's pages are moved, not copied, so that growing by small steps is
+    cheap, and little more than what is needed is ever touched."""
+    array.resize((length, *array.shape[1:]), refcheck=False)
 
 
 @compiled

@@ -5,7 +5,7 @@ those hash bits alone, so neither probing nor growing has to touch the nodes.
 """
 
 from insula_simulator.engine.compiled import compiled
-from insula_simulator.engine.state import FREE, KEY, LIVE, NEXT, NONE, SIZE, TOP, Ints, State
+from insula_simulator.engine.state import FREE, KEY, LIVE, NEXT, NONE, PREV, SIZE, TOP, Ints, State
 
 _SLOT = 0xFFFFFFFF
 _MIX_1 = -0x40A7B892E31B1A47  # the finaliser of splitmix64 (Steele et al. 2014), as signed words
@@ -42,8 +42,9 @@ def find(state: State, key: int) -> int:
 
 @compiled
 def bring_near(state: State, keys: Ints) -> int:
-    """Read what looking up these ids will read. In a loop that does nothing else the processor
-    waits for many cache misses at a time; the policies' own loops would wait for each."""
+    """Read what looking up these ids will read, and their neighbours in lists. In a loop that does
+    nothing else the processor waits for many cache misses at a time; the policies' own loops would
+    wait for each."""
     table, nodes = state.table, state.nodes
     mask = table.size - 1
     seen = 0
@@ -52,6 +53,9 @@ def bring_near(state: State, keys: Ints) -> int:
     for i in range(keys.size):
         slot = (table[hash31(keys[i]) & mask] & _SLOT) - 1
         seen ^= nodes[max(slot, 0), KEY]
+    for i in range(keys.size):
+        slot = max((table[hash31(keys[i]) & mask] & _SLOT) - 1, 0)
+        seen ^= nodes[max(nodes[slot, PREV], 0), KEY] ^ nodes[max(nodes[slot, NEXT], 0), KEY]
     return seen
 
 

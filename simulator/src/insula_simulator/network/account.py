@@ -19,6 +19,7 @@ PER_DECADE = 128
 FASTEST = 1e-4
 """Seconds of the first bucket; 128 buckets a decade are 1.8 % wide, up to ten seconds; the last
 bucket takes the rest."""
+_PER_FOLD = PER_DECADE / math.log(10.0)
 DELIVERED, FETCHED = range(2)
 CENSUS = 1 << 16
 """Instants of a run at which it is counted how many requests are under way: the other side of
@@ -70,22 +71,26 @@ def account(
 ) -> None:
     """Requests of one edge. ``inside`` is the seconds behind the edge's door, ``fetched`` the bytes
     that it got from upstream, ``rtts`` from each region."""
-    bins = ledger.fates.shape[0]
-    instants = CENSUS / (bins * bin_width)
+    by_time, sent, latency, by_region = ledger.fates, ledger.bytes, ledger.latency, ledger.by_region
+    bins = by_time.shape[0]
+    instants, a_second = CENSUS / (bins * bin_width), 1.0 / bin_width
+    seconds, census = 0.0, 0
     for i in range(times.size):
-        at = min(int(times[i] / bin_width), bins - 1)
-        fate = fates[i]
+        at = min(int(times[i] * a_second), bins - 1)
+        fate, region = fates[i], regions[i]
         size = 0 if fate in (ERROR, NEGATIVE) else sizes[i]
-        took = transfer(network, rtts[regions[i]], size, numbers[i]) + max(inside[i], 0.0)
-        bucket = int(math.log10(max(took, FASTEST) / FASTEST) * PER_DECADE)
+        took = transfer(network, rtts[region], size, numbers[i]) + max(inside[i], 0.0)
+        bucket = int(math.log(max(took, FASTEST) / FASTEST) * _PER_FOLD)
         bucket = min(bucket, BUCKETS - 1)
-        ledger.fates[at, fate] += 1
-        ledger.bytes[at, DELIVERED] += size
-        ledger.bytes[at, FETCHED] += fetched[i]
-        ledger.latency[at, bucket] += 1
-        ledger.by_region[regions[i], bucket] += 1
-        ledger.seconds[0] += took
-        ledger.census[0] += int((times[i] + took) * instants) - int(times[i] * instants)
+        by_time[at, fate] += 1
+        sent[at, DELIVERED] += size
+        sent[at, FETCHED] += fetched[i]
+        latency[at, bucket] += 1
+        by_region[region, bucket] += 1
+        seconds += took
+        census += int((times[i] + took) * instants) - int(times[i] * instants)
+    ledger.seconds[0] += seconds
+    ledger.census[0] += census
 
 
 def quantile(histogram: Ints, share: float) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.engine.compiled import compiled
-from insula_simulator.network.chance import CONNECTION, JITTER, LOSS, exponential, uniform
+from insula_simulator.network.chance import JITTER, mixed
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -23,6 +23,11 @@ INITIAL_WINDOW = 10.0
 """Segments (RFC 6928)."""
 WARM_WINDOW = 4.0
 """A connection in use has a window larger by this factor."""
+
+
+_24, _40 = np.uint64(24), np.uint64(40)
+_16_BITS, _24_BITS = np.uint64(0xFFFF), np.uint64(0xFFFFFF)
+_16_PLACES, _24_PLACES = 2.0**16, 2.0**24
 
 
 class Network(NamedTuple):
@@ -55,15 +60,27 @@ def round_trips(one: Floats, other: Floats, inflation: float, last_mile: float) 
 def transfer(network: Network, rtt: float, size: int, index: int) -> float:
     """Seconds from the first packet of a connection (or of a request on one in use) to the last
     byte, without what the server takes."""
+    bits = mixed(network.seed, JITTER, index)  # 24 for jitter, 16 for the connection, 24 for loss
     trips, window = 1.0, INITIAL_WINDOW * SEGMENT
-    if uniform(network.seed, CONNECTION, index) >= network.reused:
+    if float((bits >> _24) & _16_BITS) >= network.reused * _16_PLACES:
         trips += network.handshake
     else:
         window *= WARM_WINDOW
-    trips += math.ceil(math.log2(1.0 + size / window)) - 1.0 if size > window else 0.0
+    trips += doublings(size / window)
     took = trips * rtt + size / network.bandwidth
-    took += network.jitter * exponential(network.seed, JITTER, index)
-    lost = 1.0 - (1.0 - network.loss) ** min(math.ceil(size / SEGMENT), 1000.0)
-    if uniform(network.seed, LOSS, index) < lost:
+    took -= network.jitter * math.log((float(bits >> _40) + 1.0) / _24_PLACES)
+    chance, segments = float(bits & _24_BITS) / _24_PLACES, min(math.ceil(size / SEGMENT), 1000.0)
+    # No more than the sum of the segments' chances, so that the power is seldom needed.
+    if chance < network.loss * segments and chance < 1.0 - (1.0 - network.loss) ** segments:
         took += rtt
     return took
+
+
+@compiled
+def doublings(windows: float) -> float:
+    """Round trips of slow start after the first: for 1 + 2 + 4 ... windows."""
+    if windows <= 1.0:
+        return 0.0
+    # ceil(log2(1 + windows)) - 1, from the exponent of a float just below.
+    bits = np.float64(math.ceil(windows)).view(np.int64)
+    return float((bits >> 52) - 1023)

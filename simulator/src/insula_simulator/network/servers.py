@@ -1,7 +1,8 @@
 """A pool of servers with one queue in order of arrival, timeouts, retries and autoscaling.
 
 The next request goes to the server that is free first, which is exact for first come, first served
-(Kiefer and Wolfowitz 1955). Free times are a binary heap: a step costs the logarithm of the pool.
+(Kiefer and Wolfowitz 1955). Free times are a binary heap, and of servers that are free already none
+is kept: a step costs the logarithm of how many are busy, which is mostly few.
 """
 
 from typing import NamedTuple
@@ -15,12 +16,13 @@ from insula_simulator.network.chance import SERVICE, exponential
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-ACTIVE, BOOTED_FOR, PEAK = 0, 1, 2
+ACTIVE, HELD, PEAK = 0, 1, 2
 BUSY, TOKENS, NEXT_LOOK, SERVER_SECONDS, LAST = 0, 1, 2, 3, 4
 
 
 class Pool(NamedTuple):
-    """``free_at`` is a heap of the ``counts[ACTIVE]`` servers' free times."""
+    """``free_at`` is a heap of ``counts[HELD]`` free times: of all the busy ones of
+    ``counts[ACTIVE]`` servers."""
 
     free_at: Floats
     counts: Ints
@@ -78,18 +80,30 @@ def _join(heap: Floats, count: int, free_at: float) -> None:
 
 
 @compiled
+def _release(pool: Pool, now: float) -> None:
+    """Forget the free times of servers that are free."""
+    counts, heap = pool.counts, pool.free_at
+    while counts[HELD] > 0 and heap[0] <= now:
+        counts[HELD] -= 1
+        heap[0] = heap[counts[HELD]]
+        _sink(heap, counts[HELD])
+
+
+@compiled
 def _look(pool: Pool, rules: PoolRules, now: float) -> None:
     """One decision of the autoscaler, on how busy the last interval was."""
     counts, gauges = pool.counts, pool.gauges
     wanted = int(np.ceil(gauges[BUSY] / rules.interval / rules.target))
     wanted = min(max(wanted, rules.least), rules.most)
     while counts[ACTIVE] < wanted:
-        _join(pool.free_at, counts[ACTIVE], now + rules.boot)
+        _join(pool.free_at, counts[HELD], now + rules.boot)
+        counts[HELD] += 1
         counts[ACTIVE] += 1
-    while counts[ACTIVE] > wanted and pool.free_at[0] <= now:
+    while counts[ACTIVE] > wanted:
+        _release(pool, now)
+        if counts[HELD] >= counts[ACTIVE]:
+            break
         counts[ACTIVE] -= 1
-        pool.free_at[0] = pool.free_at[counts[ACTIVE]]
-        _sink(pool.free_at, counts[ACTIVE])
     counts[PEAK] = max(counts[PEAK], counts[ACTIVE])
     gauges[BUSY] = 0.0
 
@@ -104,7 +118,10 @@ def _attempt(pool: Pool, rules: PoolRules, time: float, index: int) -> float:
         while time >= gauges[NEXT_LOOK]:
             _look(pool, rules, gauges[NEXT_LOOK])
             gauges[NEXT_LOOK] += rules.interval
-    begin = max(time, pool.free_at[0])
+    counts, heap = pool.counts, pool.free_at
+    _release(pool, time)
+    waits = counts[HELD] >= counts[ACTIVE]
+    begin = heap[0] if waits else time
     if begin - time > rules.timeout:
         return -1.0
     service = rules.service
@@ -114,8 +131,12 @@ def _attempt(pool: Pool, rules: PoolRules, time: float, index: int) -> float:
     for i in range(rules.slow.shape[0]):
         if rules.slow[i, 0] <= time < rules.slow[i, 1]:
             service *= rules.slow[i, 2]
-    pool.free_at[0] = begin + service
-    _sink(pool.free_at, pool.counts[ACTIVE])
+    if waits:
+        heap[0] = begin + service
+        _sink(heap, counts[HELD])
+    else:
+        _join(heap, counts[HELD], begin + service)
+        counts[HELD] += 1
     gauges[BUSY] += service
     answered: float = begin + service - time
     return answered

@@ -92,14 +92,16 @@ def _look_up_sizes(known: Ints, keys: Ints, sizes: Ints) -> None:
 
 @compiled
 def _draw_regions(plan: Plan, start: int, times: Floats, regions: Ints) -> None:
-    time_bin, last = 0, plan.regions.shape[1] - 1
+    seed, cumulative, edges = plan.seed, plan.regions, plan.bin_edges
+    time_bin, last = 0, cumulative.shape[1] - 1
     for i in range(times.size):
-        while time_bin < plan.regions.shape[0] - 1 and times[i] >= plan.bin_edges[time_bin + 1]:
+        while time_bin < cumulative.shape[0] - 1 and times[i] >= edges[time_bin + 1]:
             time_bin += 1
-        where = uniform(plan.seed, REGION, start + i)
+        where = uniform(seed, REGION, start + i)
+        # Counting all is quicker than stopping where nobody could guess.
         region = 0
-        while region < last and where >= plan.regions[time_bin, region]:
-            region += 1
+        for beyond in range(last):
+            region += where >= cumulative[time_bin, beyond]
         regions[i] = region
 
 
@@ -111,15 +113,18 @@ def _draw_times(plan: Plan, start: int, times: Floats) -> None:
         total += exponential(plan.seed, TIME, start + i)
         times[i] = total
     total += 1.0
-    time_bin, last = 0, plan.cumulative.size - 2
+    cumulative, edges = plan.cumulative, plan.bin_edges
+    time_bin, last = -1, cumulative.size - 2
+    first, share_a_unit = start / plan.requests, times.size / total / plan.requests
+    until, low, slope = -1.0, 0.0, 0.0
     for i in range(times.size):
-        share = (start + times.size * (times[i] / total)) / plan.requests
-        while time_bin < last and share >= plan.cumulative[time_bin + 1]:
+        share = first + times[i] * share_a_unit
+        while share >= until and time_bin < last:
             time_bin += 1
-        low, high = plan.cumulative[time_bin], plan.cumulative[time_bin + 1]
-        width = plan.bin_edges[time_bin + 1] - plan.bin_edges[time_bin]
-        part = (share - low) / (high - low) if high > low else 0.0
-        times[i] = plan.bin_edges[time_bin] + width * part
+            low, until = cumulative[time_bin], cumulative[time_bin + 1]
+            width = edges[time_bin + 1] - edges[time_bin]
+            slope = width / (until - low) if until > low else 0.0
+        times[i] = edges[time_bin] + slope * (share - low)
 
 
 @compiled
@@ -148,8 +153,8 @@ def _draw_keys(plan: Plan, start: int, times: Floats, keys: Ints) -> None:
         if key < 0:
             drawn = uniform(seed, RANK, at) * objects
             key = min(int(drawn), objects - 1)
-            if drawn - key >= threshold[key]:
-                key = alias[key]
+            # Without a branch, which would be guessed wrong half of the time, and late.
+            key ^= (key ^ alias[key]) & -int(drawn - key >= threshold[key])
             if drift > 0:
                 key += objects * int(times[i] / 3600.0 * drift + uniform(key, 0, 1))
         keys[i] = key

@@ -40,6 +40,8 @@ class Policy:
     smallest: int = 1
     scored: bool = False
     heaped: bool = False
+    rows: int = 1
+    """Rows of nodes that a request may need at most."""
     counters: Callable[[int], int] = lambda capacity: 0
 
     def empty(self, capacity: int) -> State:
@@ -125,7 +127,7 @@ POLICIES = {
         Policy("fifo", queues.replay_queue, _queue(queues.FIFO)),
         Policy("clock", queues.replay_queue, _queue(queues.CLOCK)),
         Policy("slru", segmented.replay_segmented, _segmented, smallest=4),
-        Policy("lfu", frequency.replay_frequency, _frequency),
+        Policy("lfu", frequency.replay_frequency, _frequency, rows=2),
         Policy("gdsf", greedy.replay_greedy, scored=True, heaped=True),
         Policy("twoq", ghosts.replay_two_queues, _two_queues, smallest=4),
         Policy("arc", adaptive.replay_adaptive),
