@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from insula_simulator.network.latency import Network, round_trips
 from insula_simulator.network.servers import PoolRules
-from insula_simulator.network.traffic import Plan, alias_table
+from insula_simulator.network.traffic import Plan, alias_table, packed
 from insula_simulator.scenario import Failure, Origin, Region, Scenario, Servers, Site, Sizes
 
 Ints = npt.NDArray[np.int64]
@@ -92,8 +92,7 @@ def traffic_plan(scenario: Scenario) -> Plan:
         edges,
         np.concatenate([[0.0], np.cumsum(total) / total.sum()]),
         np.cumsum(load / load.sum(axis=1, keepdims=True), axis=1),
-        threshold,
-        alias,
+        packed(threshold, alias),
         sizes_of(traffic.sizes, traffic.objects, scenario.seed),
         traffic.drift,
         traffic.one_hit_wonders,

@@ -12,6 +12,7 @@ from insula_simulator.content.background import Brought
 from insula_simulator.content.looks import Look, Looks
 from insula_simulator.content.storage import Storage
 from insula_simulator.engine.state import REFUSED, lengthen
+from insula_simulator.engine.table import bring_rows_near
 from insula_simulator.network import freshness
 from insula_simulator.network.servers import Pool, PoolRules, new_pool, serve
 from insula_simulator.network.settling import (
@@ -71,8 +72,10 @@ class Tier:
     brought: Brought | None = None
     """Where it fetches of itself too: what has numbers below 0."""
     pool: Pool = field(init=False)
-    expires: Floats = field(default_factory=lambda: np.zeros(0))
-    ready: Floats = field(default_factory=lambda: np.zeros(0))
+    expires: Floats = field(init=False)
+    ready: Floats = field(init=False)
+    instants: Floats = field(default_factory=lambda: np.zeros((0, 2)))
+    """``expires`` and ``ready`` of each slot side by side: they are needed together."""
     began: Floats = field(default_factory=lambda: np.zeros(0))
     shelf: Shelf = field(default_factory=Shelf)
     arrived: int = 0
@@ -84,6 +87,7 @@ class Tier:
     def __post_init__(self) -> None:
         rules = self.pool_rules
         self.pool = new_pool(rules.least, rules.most, rules.interval)
+        self.expires, self.ready = self.instants.T
 
     def answer(self, batch: Batch) -> Answers:
         """Requests of this site in order of time; while it is down they fail."""
@@ -120,6 +124,7 @@ class Tier:
             batch.keys, look.sizes, slots=self.shelf.take("slots", len(batch))
         )
         self._grow(len(self.cache.state.nodes))
+        bring_rows_near(slots, self.instants)
         fates = self.shelf.take("fates", len(batch), np.uint8)
         waits, served = (self.shelf.take(name, len(batch), "f8") for name in ("waits", "served"))
         freshness.judge(
@@ -177,8 +182,8 @@ class Tier:
         )  # fmt: skip
 
     def _grow(self, rows: int) -> None:
-        if rows > len(self.expires):
-            lengthen(self.expires, rows)
-            lengthen(self.ready, rows)
+        if rows > len(self.instants):
+            lengthen(self.instants, rows)
+            self.expires, self.ready = self.instants.T
             if self.rules.purging:
                 lengthen(self.began, rows)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from insula_simulator.engine.compiled import compiled
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 # Columns of a node. PREV is towards the head of a list (newest), NEXT towards its tail.
 KEY, SIZE, PREV, NEXT, A, B, C, D = range(8)

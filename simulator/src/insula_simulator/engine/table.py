@@ -5,7 +5,19 @@ those hash bits alone, so neither probing nor growing has to touch the nodes.
 """
 
 from insula_simulator.engine.compiled import compiled
-from insula_simulator.engine.state import FREE, KEY, LIVE, NEXT, NONE, PREV, SIZE, TOP, Ints, State
+from insula_simulator.engine.state import (
+    FREE,
+    KEY,
+    LIVE,
+    NEXT,
+    NONE,
+    PREV,
+    SIZE,
+    TOP,
+    Floats,
+    Ints,
+    State,
+)
 
 _SLOT = 0xFFFFFFFF
 _MIX_1 = -0x40A7B892E31B1A47  # the finaliser of splitmix64 (Steele et al. 2014), as signed words
@@ -56,6 +68,15 @@ def bring_near(state: State, keys: Ints) -> int:
     for i in range(keys.size):
         slot = max((table[hash31(keys[i]) & mask] & _SLOT) - 1, 0)
         seen ^= nodes[max(nodes[slot, PREV], 0), KEY] ^ nodes[max(nodes[slot, NEXT], 0), KEY]
+    return seen
+
+
+@compiled
+def bring_rows_near(slots: Ints, rows: Floats) -> float:
+    """The same for what is kept beside the nodes, given a policy's answers."""
+    seen = 0.0
+    for i in range(slots.size):
+        seen += rows[max(slots[i], -2 - slots[i]), 0]
     return seen
 
 
