@@ -16,6 +16,7 @@ from insula_simulator.progress import counting_progress, preparing, reading_prog
 from insula_simulator.replay import Outcome, is_compiled, replay, warm_up
 from insula_simulator.sweep.cli import sweep
 from insula_simulator.traces import READERS, TraceError, read_trace
+from insula_simulator.workload.cli import trace as trace_commands
 
 
 @click.group()
@@ -27,6 +28,7 @@ def main() -> None:
 main.add_command(sweep)
 main.add_command(calibrate)
 main.add_command(live)
+main.add_command(trace_commands)
 
 
 @main.command()

@@ -1,0 +1,1 @@
+"""Traces as a whole: turned into other formats, described, imitated."""
