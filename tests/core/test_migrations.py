@@ -42,6 +42,20 @@ def test_from_nothing_the_whole_module_is_written(
     assert _compare(installation, "notes", tmp_path) == Difference("", ())
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_built_anew_is_the_same(
+    installation: Installation, tmp_path: Path, name: str
+) -> None:
+    """Files that have a cheaper one beside them, for schemas that have nothing of the module."""
+    target = find_target(name)
+    for number, sql in target.migrations():
+        fresh = next(target.folder.glob(f"{number:04}_*.fresh.sql"), None)
+        text = sql if fresh is None else fresh.read_text()
+        (tmp_path / f"{number:04}_step.sql").write_text(text)
+    if next(target.folder.glob("*.fresh.sql"), None) is not None:
+        assert _compare(installation, name, tmp_path) == Difference("", ())
+
+
 PLANTED = {
     "a missing column": ("catalogue", "    bucket SMALLINT NOT NULL,\n", "", "ADD COLUMN bucket"),
     "another type": ("core", "user_agent TEXT", "user_agent UUID", "TYPE TEXT"),

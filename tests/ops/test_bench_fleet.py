@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from insula.tenancy.fleet import Options
 from insula_bench import crowd, fleet_report, pacing, place, results, serving_report
 from insula_bench.fleet import Fleet, Guess, Step
 from insula_bench.pacing import Request, Sample
@@ -59,7 +60,7 @@ def test_verdicts_on_a_fleet() -> None:
         Step("a column", 10_000, 13.0, None, calm, slow),
         Step("an index", 10_000, 13.0, None, calm, broken),
     ]
-    text = fleet_report.section(Fleet(10_000, 200.0, 4, 10.0, [alone], beside))
+    text = fleet_report.section(Fleet(10_000, 200.0, Options(), 10.0, [alone], beside))
     assert "a column at 10,000 tenants: 12.0 s, wanted at most 15 (reached)" in text
     assert "p99 beside a column: 3.00 of before, wanted at most 2 and no error: 0 (missed)" in text
     assert "p99 beside an index: 1.00 of before, wanted at most 2 and no error: 1 (missed)" in text

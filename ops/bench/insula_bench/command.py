@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from insula.tenancy.fleet import Options
+
 from insula_bench import (
     backup_report,
     backups,
@@ -87,7 +89,7 @@ def _measure(
             rounds=options.rounds,
             times=options.times,
             rate=options.rate,
-            workers=options.fleet_workers,
+            migration=Options(workers=options.fleet_workers, share=options.fleet_share),
             span=options.beside_seconds,
             soak_minutes=options.soak_minutes,
         )
@@ -118,7 +120,10 @@ def _parser() -> argparse.ArgumentParser:
         "--megabytes", type=int, action="append", help="of a tenant that moves (default 10 and 100)"
     )
     parser.add_argument("--starts", type=int, default=5, help="cold and warm (default 5)")
-    parser.add_argument("--fleet-workers", type=int, default=4, help="of a migration (default 4)")
+    parser.add_argument("--fleet-workers", type=int, default=2, help="of a migration (default 2)")
+    parser.add_argument(
+        "--fleet-share", type=int, default=50, help="percent of their time (default 50)"
+    )
     parser.add_argument(
         "--rate", type=float, default=200.0, help="requests a second beside it (default 200)"
     )

@@ -58,25 +58,25 @@ class Step(NamedTuple):
 class Fleet(NamedTuple):
     tenants: int
     rate: float
-    workers: int
+    options: Options
     span: float
     """Seconds that were watched, before and during."""
     alone: list[Step]
     beside: list[Step]
 
 
-def measure(place: Place, *, rate: float, workers: int, span: float) -> Fleet:
+def measure(place: Place, *, rate: float, options: Options, span: float) -> Fleet:
     installation = place.crowd.installation
-    alone = [_migrate(installation, name, workers) for name in _STEPS]
+    alone = [_migrate(installation, name, options) for name in _STEPS]
     beside = []
     with place.serving() as server:
         for name in _STEPS:
-            beside.append(_beside_people(place, server, name, rate, workers, span))
-    return Fleet(place.crowd.tenants, rate, workers, span, alone, beside)
+            beside.append(_beside_people(place, server, name, rate, options, span))
+    return Fleet(place.crowd.tenants, rate, options, span, alone, beside)
 
 
 def _beside_people(
-    place: Place, server: Server, name: str, rate: float, workers: int, span: float
+    place: Place, server: Server, name: str, rate: float, options: Options, span: float
 ) -> Step:
     """One migration after the other, until they have taken so many seconds together."""
     requests = place.crowd.reads() * _READS_OF_A_WRITE + place.crowd.writes()
@@ -87,7 +87,7 @@ def _beside_people(
         first = time.monotonic()
         while sum(end - start for start, end in spans) < span and len(spans) < _MOST:
             started = time.monotonic()
-            steps.append(_migrate(place.crowd.installation, name, workers))
+            steps.append(_migrate(place.crowd.installation, name, options))
             spans.append((started, time.monotonic()))
         time.sleep(1.0)
         samples = traffic.stop()
@@ -100,7 +100,7 @@ def _beside_people(
     )
 
 
-def _migrate(installation: Installation, name: str, workers: int) -> Step:
+def _migrate(installation: Installation, name: str, options: Options) -> Step:
     """As `insula db migrate` does it, in this process."""
     halves: list[tuple[float, str]] = []
 
@@ -109,7 +109,6 @@ def _migrate(installation: Installation, name: str, workers: int) -> Step:
             halves.append((time.monotonic(), note))
 
     with _one_file_more(_STEPS[name]):
-        options = Options(workers=workers)
         report: Report = asyncio.run(
             migrate_fleet(installation.settings, discover(), progress, options)
         )

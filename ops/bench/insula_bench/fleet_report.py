@@ -5,7 +5,8 @@ from insula_bench.fleet import Fleet, Step, p99
 
 _HEAD = """## Migrating the fleet
 
-`insula db migrate` at {tenants:,} tenants with core and notes, {workers} workers, canaries first;
+`insula db migrate` at {tenants:,} tenants with core and notes, {workers} workers that
+work {share} % of their time, canaries first;
 on durable settings. *Alone*: nobody else is there. *Beside people*: {rate:.0f} requests a second
 at tenants drawn at random, four notes read by their ids for each that is written, against one web
 worker on the same machine, from clients who keep to their timetable whatever the server does
@@ -21,7 +22,11 @@ _WANTED_RATIO = 2.0
 
 def section(found: Fleet) -> str:
     head = _HEAD.format(
-        tenants=found.tenants, workers=found.workers, rate=found.rate, span=found.span
+        tenants=found.tenants,
+        workers=found.options.workers,
+        share=found.options.share,
+        rate=found.rate,
+        span=found.span,
     )
     alone = [
         "| alone | s | tenants/s | the bar at half time | it took |",

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from insula.tenancy.fleet import Options
+
 from insula_bench import (
     fleet,
     fleet_report,
@@ -30,7 +32,7 @@ class Plan:
         rounds: int,
         times: int,
         rate: float,
-        workers: int,
+        migration: Options,
         span: float,
         soak_minutes: float,
     ) -> None:
@@ -42,8 +44,7 @@ class Plan:
         """… of provisioning …"""
         self.rate = rate
         """… requests a second beside a migration …"""
-        self.workers = workers
-        """… which does so many tenants at a time."""
+        self.migration = migration
         self.span = span
         """Seconds to watch, before a migration and during it."""
         self.soak_minutes = soak_minutes
@@ -109,7 +110,7 @@ class Bench:
     def _migrate(self, it: Place) -> None:
         self._say(f"migrating {it.crowd.tenants:,} tenants")
         found = fleet.measure(
-            it, rate=self._plan.rate, workers=self._plan.workers, span=self._plan.span
+            it, rate=self._plan.rate, options=self._plan.migration, span=self._plan.span
         )
         self._publish(fleet_report.section(found))
 

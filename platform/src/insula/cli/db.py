@@ -40,7 +40,11 @@ def db() -> None:
     help="Migrate so many tenants, or the one of this slug, before all others; stop if it fails.",
 )  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 32), default=_DEFAULTS.workers, show_default=True,
-              help="Tenants at the same time.")  # fmt: skip
+              help="Batches at the same time.")  # fmt: skip
+@click.option("--share", type=click.IntRange(1, 100), default=_DEFAULTS.share, show_default=True,
+              metavar="PERCENT",
+              help="Of its time that each works; the rest is for those who are served meanwhile.",
+)  # fmt: skip
 @click.option("--batch", type=click.IntRange(1, 100), default=_DEFAULTS.batch, show_default=True,
               help="Tenants in one transaction.")  # fmt: skip
 @click.option("--stop-after", type=click.IntRange(1), default=_DEFAULTS.stop_after,

@@ -19,8 +19,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     canary: str = "3"
     """Who goes first, one after the other: so many tenants, or the one of this slug."""
-    workers: int = 4
-    """Tenants at the same time: as many as sped 10,000 up (FACTS.md)."""
+    workers: int = 2
+    """Batches at the same time."""
+    share: int = 50
+    """Percent of its time that each worker works; the rest is for those whom the server serves."""
     batch: int = 10
     """Tenants in one transaction. DDL on more tables than that in one transaction makes the other
     connections forget all that they have cached (FACTS.md)."""

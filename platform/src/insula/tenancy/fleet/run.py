@@ -152,11 +152,14 @@ class Run:
                 continue
             while queue and len(lines) < self._options.batch and cell_of(queue[0].bucket) == cell:
                 lines.append(queue.popleft())
-            if len(lines) > 1 and await self._migrate_together(lines):
-                continue
-            for line in lines:
-                if not self._stop and cell not in self.down:
-                    await self._migrate(line)
+            started = time.monotonic()
+            if len(lines) == 1 or not await self._migrate_together(lines):
+                for line in lines:
+                    if not self._stop and cell not in self.down:
+                        await self._migrate(line)
+            if queue:
+                worked = time.monotonic() - started
+                await asyncio.sleep(worked * (100 / self._options.share - 1))
 
     async def _migrate_together(self, lines: list[Behind]) -> bool:
         try:
