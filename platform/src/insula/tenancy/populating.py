@@ -13,7 +13,7 @@ from insula.db.ids import new_id
 from insula.module import Module
 from insula.settings import Settings
 from insula.tenancy import core, slots
-from insula.tenancy.building import LEAVE, build
+from insula.tenancy.building import LEAVE, furnish, role
 from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, Cells
 from insula.tenancy.fleet.files import tenant_files
 from insula.tenancy.fleet.report import Progress
@@ -23,7 +23,7 @@ from insula.tenancy.roles import OWNER
 from insula.tenancy.tables import TenantModule, TenantRow
 from insula.tenancy.tenant import Tenant, schema_name
 
-_TOGETHER = 5
+_TOGETHER = 10
 """Tenants of a transaction: each commit looks through all buffers for files that were dropped, and
 tells all other connections what has changed."""
 _OF_A_CONNECTION = 100
@@ -103,6 +103,7 @@ async def _make(catalogue: Work, slugs: list[str], model: _Model, buckets: int) 
     """In one transaction. That resets what other backends know of their relations (FACTS.md), so
     this is nothing to do beside people who work."""
     files, parts = core.tenant_files(), ["SET LOCAL synchronous_commit = off;", model.head]
+    roles: list[str] = []
     for slug in slugs:
         tenant_id = new_id()
         place = await catalogue.one(
@@ -115,9 +116,10 @@ async def _make(catalogue: Work, slugs: list[str], model: _Model, buckets: int) 
             buckets=buckets,
         )
         await catalogue.execute(_LIKE, new=tenant_id, old=model.tenant.id)
-        parts += [build(place.number, place.bucket, files, catalogue.capabilities), model.script]
-        parts.append(LEAVE)
-    await catalogue.run_script("\n".join(parts))
+        # Roles first: PostgreSQL looks up anew who is in which role after each that is made.
+        roles.append(role(place.number, place.bucket))
+        parts += [furnish(place.number, files, catalogue.capabilities), model.script, LEAVE]
+    await catalogue.run_script("\n".join([*roles, *parts]))
 
 
 async def _read(catalogue: Work, modules: dict[str, Module], like: str) -> _Model:
