@@ -23,7 +23,7 @@ _SOAK = """## Memory at scale
 and Zipf in turns, as in *Serving at scale*. Memory is what processes share with nobody:
 PostgreSQL's buffers are not in it.
 
-Again: `python ops/bench/run.py --only tenants --sizes 10,{tenants} --soak-minutes {minutes:.0f}`
+Again: `python ops/bench/run.py --only tenants --sizes 10,{tenants} --soak-minutes {minutes:.1f}`
 
 | minute | backends | of them all, MiB | a backend, MiB | web worker, MiB |
 | ---: | ---: | ---: | ---: | ---: |
