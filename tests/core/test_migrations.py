@@ -9,6 +9,7 @@ from fixtures.installation import Installation
 from insula.authoring.revise import Difference, difference
 from insula.authoring.targets import find_target
 from insula.module import discover
+from insula.tenancy.migrations import read
 
 NAMES = ["core", "catalogue", *discover()]
 
@@ -47,12 +48,10 @@ def test_what_is_built_anew_is_the_same(
     installation: Installation, tmp_path: Path, name: str
 ) -> None:
     """Files that have a cheaper one beside them, for schemas that have nothing of the module."""
-    target = find_target(name)
-    for number, sql in target.migrations():
-        fresh = next(target.folder.glob(f"{number:04}_*.fresh.sql"), None)
-        text = sql if fresh is None else fresh.read_text()
-        (tmp_path / f"{number:04}_step.sql").write_text(text)
-    if next(target.folder.glob("*.fresh.sql"), None) is not None:
+    files = read(name, find_target(name).folder)
+    for file in files:
+        (tmp_path / f"{file.version:04}_step.sql").write_text(file.fresh or file.sql)
+    if any(file.fresh for file in files):
         assert _compare(installation, name, tmp_path) == Difference("", ())
 
 
