@@ -8,6 +8,7 @@ from typing import NoReturn
 import rich_click as click
 from msgspec.structs import replace
 
+from insula_simulator.advise.cli import advise
 from insula_simulator.cache import Cache
 from insula_simulator.calibration.cli import calibrate
 from insula_simulator.live.cli import live
@@ -29,6 +30,7 @@ main.add_command(sweep)
 main.add_command(calibrate)
 main.add_command(live)
 main.add_command(trace_commands)
+main.add_command(advise)
 
 
 @main.command()

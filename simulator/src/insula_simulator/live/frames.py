@@ -71,7 +71,8 @@ def frame(stepping: Stepping, counts: Counts, seconds: float) -> dict[str, Any]:
     origin, shields = simulation.origin, simulation.shields
     reached = counts.since("origin", origin.arrived, 0, origin.failed)[0]
     counts.recent.append((total.fates.sum(axis=0), total.latency.sum(axis=0), reached))
-    fates, latency = (np.sum([step[i] for step in counts.recent], axis=0) for i in (0, 1))
+    fates = np.sum([step[0] for step in counts.recent], axis=0)
+    latency = np.sum([step[1] for step in counts.recent], axis=0)
     requests, passed = int(fates.sum()), sum(step[2] for step in counts.recent)
     return {
         "kind": "frame",

@@ -1,10 +1,10 @@
 """``insula-cdn sweep``. Exit codes: 0 done, 1 no run keeps the bounds, 2 wrong usage or files."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import rich_click as click
 from msgspec.structs import replace
@@ -13,7 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 if TYPE_CHECKING:
     from insula_simulator.scenario import Scenario
-    from insula_simulator.sweep.sweeping import OnRun, Plan, Sweep
+    from insula_simulator.sweep.sweeping import OnRun, Plan, Runs, Sweep
+
+Found = TypeVar("Found")
 
 
 @click.command()
@@ -74,6 +76,7 @@ def sweep(
     from insula_simulator.sweep.goal import parse_goal
     from insula_simulator.sweep.grid import Grid, read_grid
     from insula_simulator.sweep.sweeping import Plan
+    from insula_simulator.sweep.sweeping import sweep as play_all
     from insula_simulator.sweep.values import SweepError
 
     folder = out or scenario.with_name(f"{scenario.stem}-sweep")
@@ -84,7 +87,7 @@ def sweep(
         goal = parse_goal(minimise or file.minimise, (*file.subject_to, *subject_to))
         chosen = search or file.search or "grid"
         plan = Plan(described, axes, goal, chosen, refine, threads_of(jobs))
-        found = play(plan, folder, jobs=jobs, ray=ray, restart=restart, progress=progress)
+        found = play(plan, folder, play_all, jobs=jobs, ray=ray, restart=restart, progress=progress)
         outcome.write_outcome(found, folder)
     except SweepError as error:
         fail(str(error))
@@ -119,13 +122,19 @@ def threads_of(jobs: int | None) -> int:
 
 
 def play(
-    plan: "Plan", folder: Path, *, jobs: int | None, ray: bool, restart: bool, progress: bool | None
-) -> "Sweep":
-    """Raises SweepError."""
+    plan: "Plan",
+    folder: Path,
+    search: "Callable[[Plan, Runs], Found]",
+    *,
+    jobs: int | None,
+    ray: bool,
+    restart: bool,
+    progress: bool | None,
+) -> "Found":
+    """What the search finds by runs that are kept in the folder. Raises SweepError."""
     from insula_simulator.sweep.executing import executor, prepare
     from insula_simulator.sweep.journal import Journal
-    from insula_simulator.sweep.sweeping import check_points, head
-    from insula_simulator.sweep.sweeping import sweep as play_all
+    from insula_simulator.sweep.sweeping import Runs, check_points, head
 
     check_points(plan)
     with counting_runs(progress) as report:
@@ -134,7 +143,7 @@ def play(
             Journal(folder, head(plan.scenario, plan.axes), restart=restart) as journal,
             executor(jobs or os.cpu_count() or 1, ray=ray) as execute,
         ):
-            return play_all(plan, journal, execute, report)
+            return search(plan, Runs(plan, journal, execute, report))
 
 
 @contextmanager

@@ -23,12 +23,14 @@ def miniature(scenario: Scenario, share: float) -> Scenario:
     content["requests"] = max(1, round(scenario.requests * share))
     traffic = content["traffic"]
     traffic["objects"] = max(1, round(scenario.traffic.objects * share))
-    for flash in traffic["flash"]:
-        flash["objects"] = max(1, round(flash["objects"] * share))
+    for part in (*traffic["flash"], *traffic["classes"]):
+        part["objects"] = max(1, round(part["objects"] * share))
     for site in (*content["edges"], *content["shields"]):
         _shrink_cache(site["cache"], share)
     for site in (*content["edges"], *content["shields"], content["origin"]):
         servers = site["servers"]
+        if servers["balancing"] != "shared_queue":
+            continue  # weights, speeds and failures are of one server each
         servers["count"] = math.ceil(servers["count"] * share)
         servers["most"] = math.ceil(servers["most"] * share)
     return msgspec.convert(content, Scenario)
@@ -41,6 +43,8 @@ def _shrink_cache(cache: dict[str, Any], share: float) -> None:
     except CacheTooSmall:
         return
     cache["size"] = size
+    if cache["ram"]:
+        cache["ram"]["size"] = max(1, round(cache["ram"]["size"] * share))
 
 
 def enlarged(figures: dict[str, float], share: float) -> dict[str, float]:

@@ -15,13 +15,15 @@ from insula_simulator.sweep.sweeping import Row, Sweep
 RESULT, TABLE, REPORT = "result.json", "table.parquet", "report.html"
 
 
-def write_outcome(sweep: Sweep, folder: Path, html: str | None = None) -> None:
+def write_outcome(
+    sweep: Sweep, folder: Path, html: str | None = None, result: bytes | None = None
+) -> None:
     """All or none, as those of a run; ``result.json`` comes last."""
     with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as name:
         unfinished = Path(name)
         (unfinished / REPORT).write_text(html or page(sweep), "utf-8")
         frame(sweep).write_parquet(unfinished / TABLE)
-        (unfinished / RESULT).write_bytes(as_json(told(sweep)))
+        (unfinished / RESULT).write_bytes(result or as_json(told(sweep)))
         for each in (REPORT, TABLE, RESULT):
             os.replace(unfinished / each, folder / each)
 

@@ -9,7 +9,7 @@ from insula_simulator.report.style import framed
 from insula_simulator.sweep.axes import Axis
 from insula_simulator.sweep.goal import FIGURES
 from insula_simulator.sweep.sweeping import Row, Sweep
-from insula_simulator.sweep.values import shown
+from insula_simulator.sweep.values import Value, shown
 
 MOST_ROWS, MOST_SERIES = 500, 8
 COLUMNS = ("hit_ratio", "byte_offload", "p50", "p99", "error_ratio", "origin_bytes", "cost")
@@ -115,7 +115,13 @@ def _along(sweep: Sweep, ranged: int, figure: str) -> str:
 
 def _without(row: Row, place: int) -> str:
     rest = (*row.point[:place], *row.point[place + 1 :])
-    return ", ".join(map(shown, rest))
+    return ", ".join(map(_label, rest))
+
+
+def _label(value: Value) -> str:
+    """Short enough for a chart: of many sites two letters each."""
+    text = shown(value)
+    return text if len(text) <= 20 else "".join(name[:2] for name in text.split("+"))[:20]
 
 
 def _map(sweep: Sweep, figure: str) -> str:
@@ -135,8 +141,8 @@ def _map(sweep: Sweep, figure: str) -> str:
 
     return heat_map(
         figure.replace("_", " "),
-        (across.key, [shown(v) for v in across.values]),
-        (down.key, [shown(v) for v in down.values]),
+        (across.key, [_label(v) for v in across.values]),
+        (down.key, [_label(v) for v in down.values]),
         cell,
     )
 

@@ -96,19 +96,13 @@ def check_points(plan: Plan) -> None:
         changed(plan.scenario, plan.axes, point)
 
 
-def sweep(
-    plan: Plan,
-    journal: Journal,
-    execute: Executor,
-    on_run: OnRun = lambda done, known: None,
-) -> Sweep:
-    """Make the runs that the journal does not have yet.
+def sweep(plan: Plan, runs: "Runs") -> Sweep:
+    """Make the runs that are not known yet.
 
     Raises:
         SweepError: a process was killed.
     """
     points = list(candidates(plan.axes))
-    runs = _Runs(plan, journal, execute, on_run)
     if plan.search == "grid" or plan.goal is None:
         found = dict(zip(points, runs.evaluate(points, 1.0), strict=True))
     else:
@@ -119,10 +113,16 @@ def sweep(
     return Sweep(plan.scenario, plan.axes, plan.goal, rows, runs.screened)
 
 
-class _Runs:
+class Runs:
     """Answers from the journal, or by running."""
 
-    def __init__(self, plan: Plan, journal: Journal, execute: Executor, on_run: OnRun) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        journal: Journal,
+        execute: Executor,
+        on_run: OnRun = lambda done, known: None,
+    ) -> None:
         self.plan, self.journal, self.execute, self.on_run = plan, journal, execute, on_run
         self.known = {_key(tuple(run.point), run.share): _numbers(run) for run in journal.runs}
         self.screened: list[Row] = []
