@@ -152,8 +152,10 @@ RAM = {"size": 9, "policy": "magic"}
         ({"pushes": [{"at": 1.0, "url": "traffic/0-4999"}] * 1000}, "$.pushes[500]"),
         ({"shields": [PLACE | {"name": "s", "cache": {"size": 9, "ram": RAM}}]},
          "$.shields[0].cache.ram.policy"),
+        ({"shields": [PLACE | {"name": "s", "cache": {"size": 9}, "cluster": "a"}]},
+         "$.shields[0].cluster"),
     ],
-    ids=range(12),
+    ids=range(13),
 )  # fmt: skip
 def test_a_wrong_key_is_named(change: dict[str, Any], complaint: str, tmp_path: Path) -> None:
     with pytest.raises(ScenarioError) as error:
@@ -273,3 +275,54 @@ def test_a_push_goes_to_the_edges_it_names_by_way_of_the_shield() -> None:
     by_edge = {edge.name: edge.asked_upstream - edge.requests for edge in result.edges}
     assert by_edge["Sydney"] > by_edge["Frankfurt"]
     assert sum(edge.asked_upstream for edge in result.edges) == result.shields[0].requests
+
+
+def clustered(*clusters: str | None) -> list[dict[str, Any]]:
+    edges = described()["edges"]
+    return [
+        edge | {"cache": {"size": 10**12}} | ({"cluster": name} if name else {})
+        for edge, name in zip(edges, clusters, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("policy", ["lru", "s3fifo", "arc", "lirs"])
+def test_a_sibling_that_has_it_answers_instead_of_the_shield(policy: str) -> None:
+    """All fits everywhere, and all siblings are asked: only the first of a cluster to want an
+    object asks the shield, and whoever wants it while that is under way."""
+    http = {"ttl": 1e9}
+    edges = clustered("west", "west", "west", None)
+    for edge in edges:
+        edge["cache"] |= {"policy": policy}
+    simulation, result = run(edges=edges, http=http, peers={"ask": 2})
+    _, alone = run(edges=clustered(None, None, None, None), http=http)
+    assert result.peers is not None
+    assert alone.peers is None
+    first: set[tuple[bool, int]] = set()
+    wanted: set[tuple[int, int]] = set()
+    (batch,) = simulation.synthetic()
+    for key, region in zip(batch.keys.tolist(), batch.origins.tolist(), strict=True):
+        first.add((region == 3, key))  # each region goes to the edge of its name
+        wanted.add((region, key))
+    asks = sum(edge.asked_upstream for edge in result.edges)
+    if policy == "lru":  # the others cannot store what is larger than a part of them
+        assert asks == alone.shields[0].requests == len(wanted)
+    assert asks - result.shields[0].requests == result.peers.filled
+    assert len(first) <= result.shields[0].requests < len(first) * 1.05
+    assert result.bytes_from_origin < alone.bytes_from_origin
+
+
+def test_a_sibling_asked_in_vain_costs_the_way_there() -> None:
+    traffic = {"objects": 10_000_000, "zipf": 0.0}
+    _, alone = run(edges=clustered(None, None, None, None), traffic=traffic)
+    _, together = run(edges=clustered(*["all"] * 4), traffic=traffic)
+    assert together.peers is not None
+    assert together.peers.filled < 600
+    assert together.peers.questions > 110_000
+    assert together.latency["p50"] > alone.latency["p50"] + 0.05
+
+
+def test_a_sibling_does_not_give_what_is_purged() -> None:
+    changes: dict[str, Any] = {"edges": clustered(*["all"] * 4), "http": {"ttl": 1e9}}
+    _, before = run(**changes)
+    _, purged = run(**changes, purges=[{"at": 1800.0, "tag": "*", "delay": 0.0}])
+    assert purged.shields[0].requests > before.shields[0].requests + 1000

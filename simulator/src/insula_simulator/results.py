@@ -61,6 +61,14 @@ class AheadResult(msgspec.Struct, frozen=True):
     share_used: float
 
 
+class PeerResult(msgspec.Struct, frozen=True):
+    """Questions among the edges of clusters, the fetches that they answered, and their bytes."""
+
+    questions: int
+    filled: int
+    bytes: int
+
+
 class Result(msgspec.Struct, frozen=True):
     """Ratios are between 0 and 1, latencies seconds. ``in_flight`` is the mean number of requests
     under way, counted at instants; by Little's law it is ``rate_times_latency``, arrivals a second
@@ -88,6 +96,7 @@ class Result(msgspec.Struct, frozen=True):
     classes: dict[str, ClassResult]
     prefetched: AheadResult | None
     pushed: AheadResult | None
+    peers: PeerResult | None
     failures: list[Incident] = []
 
 
@@ -130,6 +139,7 @@ def summarise(simulation: Simulation) -> Result:
         classes=_classes(simulation),
         prefetched=_ahead(simulation, PREFETCHED),
         pushed=_ahead(simulation, PUSHED),
+        peers=_peers(simulation),
     )
 
 
@@ -195,11 +205,18 @@ def _ahead(simulation: Simulation, kind: int) -> AheadResult | None:
     return AheadResult(fetches, fetched, used, used_bytes / fetched)
 
 
+def _peers(simulation: Simulation) -> PeerResult | None:
+    """None where there are no clusters."""
+    peers = simulation.peers
+    return PeerResult(peers.asked, peers.filled, peers.bytes) if peers else None
+
+
 def _cost(simulation: Simulation, delivered: int) -> dict[str, float]:
     price = simulation.scenario.cost
     serving: list[Tier | Origin] = [*simulation.edges, *_shields(simulation), simulation.origin]
     seconds = sum(map(_server_seconds, serving))
-    fetched = sum(edge.bytes_fetched for edge in simulation.edges) if simulation.shields else 0
+    fetched = sum(edge.bytes_fetched for edge in simulation.edges) - simulation.peers.bytes
+    fetched = fetched if simulation.shields else 0
     hours = simulation.scenario.duration / 3600
     sites = simulation.scenario.edges + simulation.scenario.shields
     parts = {

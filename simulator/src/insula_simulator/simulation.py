@@ -18,6 +18,7 @@ from insula_simulator.cache import Cache
 from insula_simulator.content.background import Background, Brought
 from insula_simulator.content.catalogue import plain_terms
 from insula_simulator.content.demand import Demand
+from insula_simulator.content.peers import Peers
 from insula_simulator.content.tally import Tally
 from insula_simulator.content.treatment import Treatment, storage_of
 from insula_simulator.crew import Crew
@@ -68,6 +69,7 @@ class Simulation:
             self._tier(site, "edge", i, float(self.up_rtts[i].min()))
             for i, site in enumerate(scenario.edges)
         ]
+        self.peers = Peers(scenario, self.content.catalogue, self.edges)
         self.shields = self._shields() if scenario.shields else None
         servers = scenario.origin.servers
         rules = layout.pool_rules(scenario, servers, "origin", scenario.seed + 1)
@@ -172,13 +174,21 @@ class Simulation:
     def _fetch(self, crew: Crew, split: Sorted, answers: list[Answers]) -> list[Floats]:
         """For each edge the seconds that its fetches took, -1 where they failed."""
         asks, order = split.asks([answer.asked for answer in answers], self._asks)
-        if self.shields:
-            seconds = self.shields.fetch(crew, asks, self.origin)
+        bodies = np.concatenate([answer.bodies for answer in answers])[order]
+        if self.peers:
+            filled, seconds = self.peers.fill(asks, bodies)
+            rest = np.flatnonzero(~filled)
+            up = self._upstream(crew, asks.only(rest), bodies[rest])
+            seconds[rest] = np.where(up >= 0, seconds[rest] + up, -1.0)
         else:
-            bodies = np.concatenate([answer.bodies for answer in answers])
-            seconds = self.origin.fetch(asks, bodies[order])
-            seconds = np.where(seconds >= 0, seconds + self.up_rtts[asks.origins, 0], -1.0)
+            seconds = self._upstream(crew, asks, bodies)
         return brought_back(seconds, order, [len(answer.asked) for answer in answers])
+
+    def _upstream(self, crew: Crew, asks: Batch, bodies: Ints) -> Floats:
+        if self.shields:
+            return self.shields.fetch(crew, asks, self.origin)
+        seconds = self.origin.fetch(asks, bodies)
+        return np.where(seconds >= 0, seconds + self.up_rtts[asks.origins, 0], -1.0)
 
     def _finish(self, i: int, part: Batch, answer: Answers, took: Floats) -> None:
         """Settle what upstream answered an edge, and count what its clients saw."""
@@ -199,7 +209,8 @@ class Simulation:
         """Every request has one fate, and what one tier asks arrives at the next."""
         shields = self.shields.tiers if self.shields else []
         fates = sum(int(ledger.fates.sum()) for ledger in self.ledgers)
-        asked = [sum(edge.asked for edge in self.edges), sum(shield.asked for shield in shields)]
+        edges_asked = sum(edge.asked for edge in self.edges) - self.peers.filled
+        asked = [edges_asked, sum(shield.asked for shield in shields)]
         arrived = [sum(shield.arrived for shield in shields), self.origin.arrived]
         right = asked == arrived if shields else asked[0] == self.origin.arrived
         if fates != self.scenario.requests or not right:

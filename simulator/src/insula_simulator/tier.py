@@ -1,6 +1,6 @@
 """One site with a cache: what it makes of its requests, and what it has to ask upstream."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from insula_simulator.content.storage import Storage
 from insula_simulator.engine.state import REFUSED, lengthen
 from insula_simulator.engine.table import bring_rows_near
 from insula_simulator.network import freshness
+from insula_simulator.network.peeking import peek
 from insula_simulator.network.servers import Pool, PoolRules, new_pool, serve
 from insula_simulator.network.settling import (
     ANSWERED,
@@ -135,7 +136,8 @@ class Tier:
             fates[look.passed & (fates == freshness.MISS)] = freshness.PASS
         self._serve(batch, served)
         if self.storage:
-            waits += self.storage.read(batch, slots, fates)
+            asked = batch.numbers >= 0 if self.brought is not None else None
+            waits += self.storage.read(batch, slots, fates, asked)
         return fates, waits, served, slots
 
     def _serve(self, batch: Batch, served: Floats) -> None:
@@ -153,6 +155,19 @@ class Tier:
 
     def _plain(self, batch: Batch) -> Look:
         return Look(batch.sizes, self.terms, NO_PURGES, None)
+
+    def has(self, batch: Batch) -> Flags:
+        """Which objects it has, fresh, at these times, as far as what it has now tells."""
+        found, purged = np.zeros(len(batch), bool), NO_PURGES
+        if self.looks and self.looks.purges:
+            purged = self.looks.purges.heard(batch.keys, batch.times, self.looks.way)
+        peek(
+            self.cache.state, self.cache.policy.ghosts, self.expires, self.ready, self.began,
+            purged, batch.keys, batch.times, found,
+        )  # fmt: skip
+        # Who asks is an edge, and not one of the regions that may be cut off.
+        dead = self._dead(replace(batch, origins=np.full(len(batch), -1)))
+        return found if dead is None else found & ~dead
 
     def settle(self, batch: Batch, answers: Answers, took: Floats) -> Ints:
         """Put what upstream took for each of the rows asked (-1: failed) into ``inside`` and the

@@ -15,6 +15,7 @@ from insula_simulator.scenario import Disk
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 Fates = npt.NDArray[np.uint8]
 
 FROM_STORE = np.zeros(len(FATES), bool)
@@ -35,10 +36,12 @@ class Storage:
     def __post_init__(self) -> None:
         self.free_at = np.zeros(self.disk.count)
 
-    def read(self, batch: Batch, slots: Ints, fates: Fates) -> Floats:
+    def read(self, batch: Batch, slots: Ints, fates: Fates, asked: Flags | None) -> Floats:
         """Seconds that each request waits for a disk. ``slots`` is what the cache on disk
-        answered."""
+        answered, ``asked`` which requests are not the site's own (None: all)."""
         reads, writes = FROM_STORE[fates], (fates == MISS) & (slots != REFUSED)
+        if asked is not None:
+            reads &= asked
         if self.ram is not None:
             storable = np.where(slots == REFUSED, UNSTORABLE, batch.sizes)
             in_ram = self.ram.replay(batch.keys, storable) >= 0

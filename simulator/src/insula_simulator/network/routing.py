@@ -65,9 +65,14 @@ def ring_table(names: list[str], places: int = MAGLEV_PLACES) -> Ints:
     return owned
 
 
+def seed_of(name: str) -> int:
+    """What a site's weights follow from."""
+    return hashed(name) & (2**62 - 1)
+
+
 def rendezvous_table(names: list[str], places: int = MAGLEV_PLACES) -> Ints:
     """Highest random weight (Thaler and Ravishankar 1998), for each place."""
-    seeds = np.array([hashed(name) & (2**62 - 1) for name in names], np.int64)
+    seeds = np.array([seed_of(name) for name in names], np.int64)
     table = np.empty(places, np.int64)
     _highest(seeds, table)
     return table

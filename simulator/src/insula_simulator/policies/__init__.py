@@ -21,6 +21,9 @@ from insula_simulator.policies import (
 Kernel = Callable[[State, Ints, Ints, Ints, Ints], None]
 """state, ids, sizes, when each is asked for next (Belady only), and the answers (see ``state``)."""
 
+NO_GHOSTS, BY_LIST, BY_FLAG = range(3)
+"""Whether a policy remembers what it has evicted among what it has, and what tells them apart: the
+list that an object is in (those from the third on), or LIRS's flag."""
 SKETCH_LIMIT = 1 << 28
 """Counters of W-TinyLFU's sketch at most (1 GB). libCacheSim takes 14.4 for each byte of the main
 cache, so beyond a cache of 18 MB ours has fewer."""
@@ -42,6 +45,7 @@ class Policy:
     heaped: bool = False
     rows: int = 1
     """Rows of nodes that a request may need at most."""
+    ghosts: int = NO_GHOSTS
     counters: Callable[[int], int] = lambda capacity: 0
 
     def empty(self, capacity: int) -> State:
@@ -129,10 +133,10 @@ POLICIES = {
         Policy("slru", segmented.replay_segmented, _segmented, smallest=4),
         Policy("lfu", frequency.replay_frequency, _frequency, rows=2),
         Policy("gdsf", greedy.replay_greedy, scored=True, heaped=True),
-        Policy("twoq", ghosts.replay_two_queues, _two_queues, smallest=4),
-        Policy("arc", adaptive.replay_adaptive),
-        Policy("lirs", recency.replay_recency, _recency, smallest=2),
-        Policy("s3fifo", ghosts.replay_s3fifo, _s3fifo, smallest=10),
+        Policy("twoq", ghosts.replay_two_queues, _two_queues, smallest=4, ghosts=BY_LIST),
+        Policy("arc", adaptive.replay_adaptive, ghosts=BY_LIST),
+        Policy("lirs", recency.replay_recency, _recency, smallest=2, ghosts=BY_FLAG),
+        Policy("s3fifo", ghosts.replay_s3fifo, _s3fifo, smallest=10, ghosts=BY_LIST),
         Policy("sieve", queues.replay_queue, _queue(queues.SIEVE)),
         Policy("wtinylfu", sketched.replay_sketched, _sketched, 100, counters=_sketch_counters),
         Policy("belady", optimal.replay_optimal, heaped=True),

@@ -12,8 +12,22 @@ from msgspec import Meta, field
 from msgspec.structs import replace
 
 from insula_simulator.policies import POLICIES, CacheTooSmall
-from insula_simulator.scenario.checks import check_classes, check_purges, check_pushes
-from insula_simulator.scenario.content import Admission, Content, Disk, Purge, Push, Ram, Sizes
+from insula_simulator.scenario.checks import (
+    check_classes,
+    check_clusters,
+    check_purges,
+    check_pushes,
+)
+from insula_simulator.scenario.content import (
+    Admission,
+    Content,
+    Disk,
+    Peers,
+    Purge,
+    Push,
+    Ram,
+    Sizes,
+)
 from insula_simulator.scenario.failures import Failure, RandomFailures, check_failures, check_random
 from insula_simulator.scenario.parts import (
     AtLeastZero,
@@ -30,10 +44,11 @@ from insula_simulator.scenario.recorded import MOST_REQUESTS, Recorded, beside, 
 from insula_simulator.scenario.servers import Ejection, Servers, check_servers
 
 __all__ = [
-    "Admission", "AtLeastZero", "Cache", "Content", "Cost", "Count", "Disk", "Ejection", "Failure",
-    "Flash", "Http", "Latitude", "Longitude", "Name", "Network", "Origin", "Part", "Positive",
-    "Purge", "Push", "Ram", "RandomFailures", "Region", "Routing", "Scenario", "ScenarioError",
-    "Servers", "Share", "Site", "Sizes", "Traffic", "check", "read_scenario", "servers_by_target",
+    "Admission", "AtLeastZero", "Cache", "Content", "Cost", "Count", "Disk", "Ejection",
+    "Failure", "Flash", "Http", "Latitude", "Longitude", "Name", "Network", "Origin", "Part",
+    "Peers", "Positive", "Purge", "Push", "Ram", "RandomFailures", "Region", "Routing",
+    "Scenario", "ScenarioError", "Servers", "Share", "Site", "Sizes", "Traffic", "check",
+    "read_scenario", "servers_by_target",
 ]  # fmt: skip
 
 
@@ -95,6 +110,8 @@ class Site(Part, frozen=True):
     weight: Positive = 1.0
     region: str = ""
     """Where it fails with the region of that name; otherwise in the nearest one."""
+    cluster: Name | None = None
+    """Edges of one cluster are siblings."""
 
 
 class Origin(Part, frozen=True):
@@ -168,6 +185,7 @@ class Scenario(Part, frozen=True, kw_only=True):
         default_factory=list
     )
     purges: Annotated[list[Purge], Meta(max_length=1000)] = field(default_factory=list)
+    peers: Peers = field(default_factory=Peers)
     pushes: Annotated[list[Push], Meta(max_length=1000)] = field(default_factory=list)
     cost: Cost = field(default_factory=Cost)
 
@@ -207,6 +225,7 @@ def check(scenario: Scenario) -> None:
     regions = [region.name for region in scenario.regions]
     check_failures(scenario.failures, servers, regions)
     check_random(scenario.random_failures, servers, regions, scenario.duration)
+    check_clusters(scenario.shields)
     check_classes(scenario.traffic.classes, traced=bool(scenario.traffic.trace))
     check_purges(scenario.purges, scenario.traffic.classes, scenario.duration)
     check_pushes(

@@ -1,5 +1,8 @@
 """What types cannot say of classes of content and of what is done to them."""
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from insula_simulator.scenario.content import Content, Purge, Push
 from insula_simulator.scenario.parts import ScenarioError
 
@@ -10,6 +13,20 @@ MOST_PURGES = 1_000_000
 MOST_PUSHED = 10_000_000
 ALL = "traffic"
 """What the only class is called in URLs where there are no others."""
+
+
+class Member(Protocol):
+    """A site, as far as it may be in a cluster."""
+
+    @property
+    def cluster(self) -> str | None: ...
+
+
+def check_clusters(shields: Sequence[Member]) -> None:
+    """Raises ScenarioError."""
+    for i, site in enumerate(shields):
+        if site.cluster is not None:
+            raise ScenarioError(f"shields have no siblings - at `$.shields[{i}].cluster`")
 
 
 def check_classes(classes: list[Content], *, traced: bool) -> None:

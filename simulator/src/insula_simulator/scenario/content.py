@@ -84,6 +84,13 @@ class Push(Part, frozen=True):
     """Of each object its first so many; where nothing is said, all."""
 
 
+class Peers(Part, frozen=True):
+    """Edges with the same ``cluster`` ask each other before they ask upstream."""
+
+    ask: Annotated[int, Meta(ge=1, le=16)] = 2
+    """Siblings asked at once."""
+
+
 class Admission(Part, frozen=True):
     """What a cache stores if it has it not. All that are given must agree."""
 
