@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -15,6 +16,8 @@ from insula.db import Work
 from insula.events import Event, EventType, emit
 from insula.events import log as events_log
 from insula.events.following import Following
+from insula.events.lanes import DueJob
+from insula.events.relay import Relay, StartJobs
 from insula.tenancy.roles import bucket_login, login_url
 from insula.tenancy.tenant import Tenant
 
@@ -123,6 +126,75 @@ async def test_what_one_tenant_puts_into_the_outbox_holds_up_no_other(
         await happen(platform, victim, 1, 2)
     items = await asyncio.to_thread(logged, other, count=2)
     assert [item["data"]["number"] for item in items] == [1, 2]
+
+
+_FLOOD = """
+INSERT INTO spool.outbox (kind, due_at, body)
+SELECT 'job', now() - interval '1 hour', '{"job_id": "none"}' FROM generate_series(1, 2000)
+"""
+_ONE = "INSERT INTO spool.outbox (kind, body) VALUES ('job', '{}')"
+
+
+async def test_a_flood_of_one_tenants_jobs_holds_up_no_others(
+    installation: Installation, sign_up: SignUp, worker: WorkerProcess
+) -> None:
+    """Nor do those whose events are looked at first, however many they go on writing."""
+    made = [sign_up(), sign_up()]
+    await asyncio.to_thread(worker.stop)
+    try:
+        async with inside(installation) as platform:
+            hostile, other = [await platform.tenant(tenant) for tenant in made]
+            for tenant, script in ((hostile, _FLOOD), (other, _ONE)):
+                async with platform.transaction(tenant) as tx:
+                    await tx.run_script(script)
+            handed: list[str] = []
+
+            async def start_jobs(due: Sequence[DueJob]) -> None:
+                handed.extend(job.role for job in due)
+
+            relay = _relay(platform, start_jobs)
+            assert await relay.step()
+            assert f"t_{other.number}" in handed
+            assert len(handed) < 2000
+            while f"t_{hostile.number}" in handed:
+                handed.clear()
+                await relay.step()
+    finally:
+        await asyncio.to_thread(worker.start)
+
+
+async def test_events_of_all_tenants_have_their_turn(
+    installation: Installation,
+    sign_up: SignUp,
+    worker: WorkerProcess,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = [sign_up(), sign_up()]
+    monkeypatch.setattr("insula.events.relay._LANES", 1)
+    await asyncio.to_thread(worker.stop)
+    try:
+        async with inside(installation) as platform:
+            tenants = [await platform.tenant(tenant) for tenant in made]
+            relay = _relay(platform, _take_none)
+            for _ in range(100):  # others' too may wait
+                for tenant in tenants:
+                    await happen(platform, tenant, 1)
+                await relay.step()
+                seen = [tenant.http.get("/api/v1/events").json()["items"] for tenant in made]
+                if all(seen):
+                    break
+            assert all(seen)
+    finally:
+        await asyncio.to_thread(worker.start)
+
+
+async def _take_none(due: Sequence[DueJob]) -> None:
+    pass
+
+
+def _relay(platform: Inside, start_jobs: StartJobs) -> Relay:
+    following = Following(platform.tenants, [], platform.foundation.tracing)
+    return Relay(platform.foundation.catalogue, following, start_jobs, keep=timedelta(days=1))
 
 
 async def test_nothing_is_lost_or_doubled_when_the_worker_is_killed(

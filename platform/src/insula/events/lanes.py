@@ -45,7 +45,12 @@ _role: Any = bindparam("role")
 
 
 ROLES = Statement(
-    select(OutboxRow.tenant).where(OutboxRow.kind == "event").distinct().limit(_most), str
+    select(OutboxRow.tenant)
+    .where(OutboxRow.kind == "event", OutboxRow.tenant > bindparam("after", type_=Text))
+    .distinct()
+    .order_by(OutboxRow.tenant)
+    .limit(_most),
+    str,
 )
 ADD_LANE = Statement(upsert(EventLane).values(**binds("tenant")).on_conflict_do_nothing())
 LOCK_LANE = Statement(
@@ -75,7 +80,11 @@ TAKE_EVENTS = Statement(
 )
 _due = (
     select(OutboxRow.id)
-    .where(OutboxRow.kind == "job", OutboxRow.due_at <= func.now())
+    .where(
+        OutboxRow.kind == "job",
+        OutboxRow.due_at <= func.now(),
+        OutboxRow.tenant != func.all(bindparam("served", type_=ARRAY(Text))),
+    )
     .order_by(OutboxRow.due_at)
     .limit(_most)
     .with_for_update(skip_locked=True)

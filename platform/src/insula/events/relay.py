@@ -67,6 +67,9 @@ class Relay:
         self._start_jobs = start_jobs
         self._keep = keep
         self._wake = asyncio.Event()
+        self._after = ""
+        """The last of those whose events were looked at, where there were more than a step takes:
+        the next step goes on with whoever comes after."""
 
     def wake(self) -> None:
         """Look at once."""
@@ -91,8 +94,8 @@ class Relay:
         numbered, rest = await self._number_events()
         behind = await self._here().many(lanes.BEHIND, most=_LANES)
         await self._serve({*numbered, *behind})
-        started = await self._start_due_jobs()
-        return rest or len(behind) == _LANES or started == _BATCH
+        more = await self._start_due_jobs()
+        return rest or len(behind) == _LANES or more
 
     def _home(self) -> Work:
         return self._catalogue.work(HOME, CATALOGUE_PRELUDE, writes=False)
@@ -109,7 +112,8 @@ class Relay:
         """Move events of every tenant that has some from the outbox to its log. Whose they are, and
         whether there may be more."""
         moved, rest = [], False
-        roles = await self._here().many(lanes.ROLES, most=_LANES)
+        roles = await self._here().many(lanes.ROLES, after=self._after, most=_LANES)
+        was_last, self._after = bool(self._after), roles[-1] if len(roles) == _LANES else ""
         for role in roles:
             try:
                 async with self._transaction() as tx:
@@ -120,7 +124,8 @@ class Relay:
             if count:
                 moved.append(number_of(role))
                 rest |= count == _BATCH
-        return moved, rest or (len(roles) == _LANES and len(moved) > 0)
+        goes_on = was_last or len(roles) == _LANES
+        return moved, rest or (goes_on and len(moved) > 0)
 
     async def _number(self, tx: Work, role: str) -> int:
         """Number a tenant's events; how many there were that are ours to number."""
@@ -211,14 +216,18 @@ class Relay:
 
     # Jobs
 
-    async def _start_due_jobs(self) -> int:
-        """Hand over what is due. The rows go when the queue has the jobs, so that a crash in
-        between hands them over once more."""
+    async def _start_due_jobs(self) -> bool:
+        """Hand over what is due; whether there may be more. The rows go when the queue has the
+        jobs, so that a crash in between hands them over once more. Where there is more than a
+        batch, those who have nothing in it do not wait for those who have: theirs is another."""
         async with self._transaction() as tx:
-            due = await tx.many(lanes.TAKE_JOBS, most=_BATCH)
+            due = await tx.many(lanes.TAKE_JOBS, served=[], most=_BATCH)
+            if is_full := len(due) == _BATCH:
+                served = list({job.role for job in due})
+                due += await tx.many(lanes.TAKE_JOBS, served=served, most=_BATCH)
             if due:
                 await self._start_jobs(due)
-        return len(due)
+        return is_full
 
 
 def _row(seq: int, waiting: Waiting) -> dict[str, Any]:
