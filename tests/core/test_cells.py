@@ -1,7 +1,9 @@
 """Several PostgreSQL servers: tenants are spread over them, kept apart, and moved between them."""
 
 import asyncio
+import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -12,16 +14,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
 import pytest
+from fixtures.archives import Carrier
 from fixtures.cells import TwoCells
-from fixtures.files import upload
+from fixtures.files import content, upload
+from fixtures.fleet import Fleet
 from fixtures.installation import TestTenant
 from fixtures.receiver import Receiver
 from fixtures.waiting import eventually
+from insula.portability.errors import ArchiveRefused
 from insula.tenancy.roles import bucket_login, login_url
 
 pytestmark = pytest.mark.xdist_group("cells")
@@ -128,6 +134,114 @@ def test_a_cell_with_tenants_is_not_closed(two_cells: TwoCells) -> None:
 
 def test_cells_are_checked(two_cells: TwoCells) -> None:
     assert two_cells.command.json("cells", "check") == {"home": "ok", "annex": "ok"}
+
+
+# Importing
+
+
+def test_an_import_goes_where_there_is_most_room(two_cells: TwoCells, tmp_path: Path) -> None:
+    tenant, carrier = (
+        two_cells.sign_up_at("home", "notes"),
+        Carrier(two_cells.installation, tmp_path),
+    )
+    write_note(tenant, "Radishes")
+    archive = carrier.export(tenant.slug)
+    for cell in ("annex", "home"):
+        with two_cells.only_at(cell):
+            carrier.import_(archive, slug := f"i-{secrets.token_hex(6)}")
+        number = two_cells.ask("home", "SELECT number FROM ctl.tenants WHERE slug = $1", slug)
+        assert two_cells.ask(cell, f"SELECT count(*) FROM t_{number}.notes") == 1
+    numbers = "SELECT array_agg(number) FROM ctl.tenants"
+    schemas = (
+        "SELECT array_agg(substr(nspname, 3)::int) FROM pg_namespace WHERE nspname ~ '^t_[0-9]'"
+    )
+    for damaged in (archive[:-100], archive[:-2000]):
+        with two_cells.only_at("annex"), pytest.raises(ArchiveRefused):
+            carrier.import_(damaged, f"i-{secrets.token_hex(6)}")
+    assert set(two_cells.ask("annex", schemas)) <= set(two_cells.ask("home", numbers))
+
+
+_FAIL = """
+CREATE FUNCTION ctl.fail() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'the server has died'; END $$
+"""
+_AT_COMMIT = """
+CREATE CONSTRAINT TRIGGER fail AFTER UPDATE ON ctl.tenants DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (OLD.locale IS NULL AND NEW.locale IS NOT NULL)
+    EXECUTE FUNCTION ctl.fail()
+"""
+
+
+def test_a_tenant_elsewhere_is_filled_and_the_catalogue_hears_of_it_in_the_end(
+    two_cells: TwoCells, tmp_path: Path
+) -> None:
+    """Though the catalogue's server dies when the tenant's has committed."""
+    tenant, carrier = (
+        two_cells.sign_up_at("home", "notes"),
+        Carrier(two_cells.installation, tmp_path),
+    )
+    write_note(tenant, "Radishes")
+    file = upload(tenant, b"seeds")
+    archive = carrier.export(tenant.slug)
+    empty = two_cells.sign_up_at("annex")
+    sent = upload(empty, archive, name="archive.tar.zst")
+    two_cells.ask("home", _FAIL)
+    two_cells.ask("home", _AT_COMMIT)
+    try:
+        answer = empty.http.post("/api/v1/imports", json={"file_id": sent["id"]})
+        assert answer.status_code == 202, answer.text
+        where = answer.headers["location"]
+        eventually(lambda: "has died" in (empty.http.get(where).json()["error"] or ""), seconds=60)
+        number = two_cells.number(empty)
+        assert two_cells.ask("annex", f"SELECT count(*) FROM t_{number}.notes") == 1
+        assert empty.http.get("/api/v1/notes").status_code == 404
+    finally:
+        two_cells.ask("home", "DROP FUNCTION ctl.fail CASCADE")
+    eventually(lambda: empty.http.get(where).json()["status"] == "succeeded", seconds=120)
+    notes = eventually(lambda: empty.http.get("/api/v1/notes").json()["items"])
+    assert [note["title"] for note in notes] == ["Radishes"]
+    assert content(empty, file).content == b"seeds"
+
+
+# Migrating
+
+
+def test_a_cell_that_is_down_leaves_its_tenants_due_and_the_others_are_migrated(
+    two_cells: TwoCells, tmp_path: Path
+) -> None:
+    fleet = Fleet(two_cells.installation, tmp_path, 1)
+    slugs = [f"{fleet.prefix}-{number}" for number in (2, 3, 4)]
+    with two_cells.only_at("annex"):
+        numbers = [fleet.command.create(slug, "--module", fleet.name)["number"] for slug in slugs]
+    fleet.step("ALTER TABLE {name} ADD COLUMN a INTEGER;")
+
+    def die(what: str, done: int, total: int, note: str = "") -> None:
+        if done == 2:  # home's tenant, and the first one of the annex
+            two_cells.lock_out("annex")
+
+    try:
+        report = fleet.migrate(die, workers=1, batch=1, canary="0")
+        assert not report.succeeded
+        assert [(line.cell, line.tenants) for line in report.down] == [("annex", 2)]
+        assert (report.changed, report.failures, report.quarantined) == (2, (), 0)
+        fleet.step("ALTER TABLE {name} ADD COLUMN b INTEGER;")
+        again = fleet.command.run("db", "migrate", "--module", fleet.name, "--json")
+        assert again.returncode == 1
+        (down,) = json.loads(again.stdout)["down"]
+        assert (down["cell"], down["tenants"]) == ("annex", 3)
+        assert "the server annex cannot be worked with" in again.stderr
+        assert fleet.having("b") == set(fleet.numbers)
+        assert fleet.command.run("db", "status", "--check").returncode == 1
+        chosen = fleet.migrate(canary=slugs[0])
+        assert "is at a server that is down" in chosen.stopped
+    finally:
+        two_cells.let_in("annex")
+    after = fleet.migrate()
+    assert after.succeeded
+    assert (after.tenants, after.changed, after.down) == (3, 3, ())
+    for number in numbers:
+        has = f"SELECT count(b) FROM t_{number}.{fleet.name}"
+        assert two_cells.ask("annex", has) == 0
 
 
 # Moving

@@ -112,14 +112,16 @@ class Cells:
         return self._pool(address, pooled=bool(pooler))
 
     def _provisioner(self, cell: int) -> Pool:
-        return self._pool(self._address(cell, PROVISIONER))
+        # Whoever holds one at home and connects to another cell asks home for its address: with a
+        # place more than anybody holds, that is answered however many do so.
+        return self._pool(self._address(cell, PROVISIONER), spare=int(cell == HOME))
 
-    def _pool(self, address: _Address, *, pooled: bool = False) -> Pool:
+    def _pool(self, address: _Address, *, pooled: bool = False, spare: int = 0) -> Pool:
         settings = self._settings
         return Pool(
             address,
             pooled=pooled,
-            size=self._size,
+            size=self._size + spare,
             tenants=settings.connection_tenants,
             seconds=settings.connection_seconds,
         )

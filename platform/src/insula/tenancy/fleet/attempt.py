@@ -27,6 +27,14 @@ _SERVER = (
     asyncpg.InsufficientResourcesError,
     asyncpg.PostgresSystemError,
 )
+_LOST = (
+    *_SERVER,
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+"""What a cell says that is not there, or is another than it is taken for."""
 _PASSING = (asyncpg.LockNotAvailableError, asyncpg.TransactionRollbackError)
 ELSEWHERE = "another process has hold of it, or it is being moved"
 
@@ -47,14 +55,10 @@ async def at_cell(catalogue: Database, cell: int) -> AsyncIterator[Work]:
     Raises:
         CellDown: it cannot be reached, or is lost on the way.
     """
-    is_open = False
     try:
         async with catalogue.transaction(cell, CATALOGUE_PRELUDE) as there:
-            is_open = True
             yield there
-    except Exception as error:
-        if is_open and not isinstance(error, (*_SERVER, OSError, asyncpg.InterfaceError)):
-            raise
+    except _LOST as error:
         raise CellDown(cell, error) from error
 
 
