@@ -9,13 +9,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import httpx
 import pytest
 from fixtures.another import another
-from fixtures.archives import Carrier, Forged, Opened
+from fixtures.archives import Carrier, Opened, grown_younger
 from fixtures.command import CommandLine
 from fixtures.files import content, upload
 from fixtures.inside import inside
@@ -161,16 +160,7 @@ def test_users_without_their_passwords(carrier: Carrier, sign_up: SignUp) -> Non
 
 def test_an_archive_of_older_tables_is_migrated(carrier: Carrier, full: TestTenant) -> None:
     archive = Opened.of(carrier.export(full.slug))
-
-    def grow_younger(manifest: dict[str, Any]) -> None:
-        for line in manifest["modules"]:
-            until = {"core": 10, "notes": 1}.get(line["name"], 99)
-            line["migrations"] = [s for s in line["migrations"] if s["version"] <= until]
-        later = ("erasures", "notes_words")
-        manifest["tables"] = [t for t in manifest["tables"] if t["name"] not in later]
-
-    members = {n: c for n, c in archive.members.items() if "notes_words" not in n}
-    old, slug = Forged(members).manifest(grow_younger).pack(), _slug()
+    old, slug = grown_younger(archive).pack(), _slug()
     carrier.import_(old, slug)
     again = Opened.of(carrier.export(slug))
     assert again.manifest["modules"] == archive.manifest["modules"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fixtures.archives import Carrier, Forged, Opened
+from fixtures.archives import Carrier, Forged, Opened, grown_younger
 from fixtures.background import WorkerProcess
 from fixtures.files import content, upload
 from fixtures.installation import Installation, SignUp, TestTenant
@@ -128,6 +128,28 @@ def test_an_empty_tenant_is_filled_by_its_owner(tenant: TestTenant, sign_up: Sig
     answer = empty.http.post("/api/v1/imports", json={"file_id": again["id"]})
     assert answer.status_code == 409
     assert answer.json()["type"].endswith("/tenant-not-empty")
+
+
+def test_an_archive_of_an_older_release_fills_a_tenant_too(
+    tenant: TestTenant, sign_up: SignUp
+) -> None:
+    file = upload(tenant, b"the bytes")
+    note = tenant.http.post("/api/v1/notes", json={"title": "Two", "body": "radishes"}).json()
+    _, where = _exported(tenant.http, "/api/v1/exports")
+    archive = Opened.of(tenant.http.get(f"{where}/archive").content)
+    empty = sign_up()
+    job = _imported(empty, grown_younger(archive).pack())
+    assert job["status"] == "succeeded", job
+    assert content(empty, file).content == b"the bytes"
+    found = empty.http.get("/api/v1/search?q=radish").json()["items"]
+    assert [line["id"] for line in found] == [note["id"]]
+    three = empty.http.post("/api/v1/notes", json={"title": "Three", "body": ""})
+    assert three.status_code == 201
+    people = {user["email"] for user in empty.http.get("/api/v1/users").json()["items"]}
+    assert people == {tenant.owner.email, empty.owner.email}
+    _, again = _exported(empty.http, "/api/v1/exports")
+    copy = Opened.of(empty.http.get(f"{again}/archive").content)
+    assert copy.manifest["modules"] == archive.manifest["modules"]
 
 
 def test_who_imports_takes_the_place_of_who_has_the_same_address(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import asyncpg
+import msgspec
 from argon2 import extract_parameters
 from argon2.exceptions import InvalidHashError
 
@@ -31,47 +32,77 @@ _USAGE = """
 """
 
 
-async def finish(
-    catalogue: Work,
-    settings: Settings,
-    tenant: Tenant,
-    manifest: Manifest,
-    standings: Mapping[str, Standing],
-    modules: Mapping[str, Module],
-) -> int:
-    """Migrate to the latest versions, set what the tenant had set, and give its webhooks secrets of
-    this installation. Returns the tenant's new epoch.
+class Arrived(msgspec.Struct, frozen=True):
+    """What the catalogue is told of a tenant whose tables were filled."""
 
-    Raises:
-        ArchiveRefused: nobody could use what came in.
-    """
-    await provisioning.apply(catalogue, tenant.number, standings[core.TENANT].files)
-    await _switch_modules(catalogue, tenant, standings, dict(modules))
-    connection = await catalogue.bare()
-    await connection.execute(enter(tenant.number) + _USAGE)
-    await _check_users(connection)
-    await _seal_secrets(connection, Secrets(settings.secret_key))
-    await connection.execute(LEAVE)
-    wanted = manifest.tenant
+    name: str
+    locale: str
+    time_zone: str
+    modules: dict[str, bool]
+    """Which there are, each after those that it needs, and whether it is on."""
+
+    @classmethod
+    def of(cls, manifest: Manifest, standings: Mapping[str, Standing]) -> "Arrived":
+        """What an archive says."""
+        wanted = manifest.tenant
+        return cls(
+            wanted.name,
+            wanted.locale or SOURCE,
+            wanted.time_zone or "UTC",
+            {line.name: line.enabled for line in standings.values() if line.name != core.TENANT},
+        )
+
+
+async def record(
+    catalogue: Work,
+    modules: dict[str, Module],
+    tenant: Tenant,
+    arrived: Arrived,
+    there: Work | None = None,
+) -> int:
+    """Tell the catalogue; what is there already stays. All modules are switched on, which migrates
+    them, then those off that were off. Returns the tenant's new epoch."""
+    for name in arrived.modules:
+        await provisioning.enable(catalogue, tenant, modules[name], there=there)
+    for name, enabled in reversed(arrived.modules.items()):
+        if not enabled:
+            await provisioning.disable(catalogue, tenant, modules[name], modules)
     return await provisioning.set_preferences(
         catalogue,
         tenant.id,
-        name=wanted.name,
-        locale=wanted.locale or SOURCE,
-        time_zone=wanted.time_zone or "UTC",
+        name=arrived.name,
+        locale=arrived.locale,
+        time_zone=arrived.time_zone,
     )
 
 
-async def _switch_modules(
-    catalogue: Work, tenant: Tenant, standings: Mapping[str, Standing], modules: dict[str, Module]
-) -> None:
-    """All on, each after its needs, which migrates them; then those off that were off."""
-    names = [name for name in standings if name != core.TENANT]
-    for name in names:
-        await provisioning.enable(catalogue, tenant, modules[name])
-    for name in reversed(names):
-        if not standings[name].enabled:
-            await provisioning.disable(catalogue, tenant, modules[name], modules)
+class Finishing(msgspec.Struct, frozen=True):
+    """What finishing needs: the catalogue's transaction and the tenant's own, which is the same at
+    home."""
+
+    catalogue: Work
+    there: Work
+    settings: Settings
+    modules: dict[str, Module]
+
+    async def finish(
+        self, tenant: Tenant, manifest: Manifest, standings: Mapping[str, Standing]
+    ) -> int:
+        """Migrate to the latest versions, set what the tenant had set, and give its webhooks
+        secrets of this installation. Returns the tenant's new epoch.
+
+        Raises:
+            ArchiveRefused: nobody could use what came in.
+        """
+        await provisioning.apply(self.there, tenant.number, standings[core.TENANT].files)
+        arrived = Arrived.of(manifest, standings)
+        epoch = await record(self.catalogue, self.modules, tenant, arrived, self.there)
+        connection = await self.there.bare()
+        await connection.execute(enter(tenant.number) + _USAGE)
+        await _check_users(connection)
+        await _seal_secrets(connection, Secrets(self.settings.secret_key))
+        await connection.execute(LEAVE)
+        return epoch
 
 
 async def _seal_secrets(connection: asyncpg.Connection, secrets: Secrets) -> None:

@@ -1,8 +1,9 @@
 """Making a tenant of an archive: all of it or nothing.
 
-One transaction of the provisioner builds the tables as they were where the archive was written,
-fills them, and migrates them to what this installation has. What is killed in between leaves no
-tenant; bytes that it had stored already are swept away at night.
+One transaction of the provisioner builds the tables as they were where the archive was written, in
+the cell that is least full, fills them, and migrates them to what this installation has. What is
+killed in between leaves no tenant: its place is dropped like a slot, and bytes that it had stored
+already are swept away at night.
 """
 
 from collections.abc import AsyncIterator
@@ -17,7 +18,7 @@ from insula.portability import versions
 from insula.portability.anatomy import read_anatomy
 from insula.portability.errors import ArchiveRefused
 from insula.portability.exporting import Progress
-from insula.portability.finishing import finish
+from insula.portability.finishing import Finishing
 from insula.portability.loading import Loader, empty
 from insula.portability.manifest import Manifest, read_manifest
 from insula.portability.naming import MANIFEST, PLAIN_VALUES
@@ -25,11 +26,11 @@ from insula.portability.storing import FileLoader, Store
 from insula.portability.unpacking import Reader
 from insula.portability.versions import Standing
 from insula.settings import Settings
-from insula.tenancy import core, provisioning
+from insula.tenancy import core, placement, provisioning
 from insula.tenancy.building import LEAVE, build, enter
-from insula.tenancy.roles import OWNER
+from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME
 from insula.tenancy.schemas import check_slug
-from insula.tenancy.tenant import Tenant, schema_name
+from insula.tenancy.tenant import Tenant
 
 _MANIFEST = 16 << 20
 
@@ -54,6 +55,9 @@ class Filling(msgspec.Struct):
     """Bytes that files may take, where the tenant has no quota of its own; None: any."""
     stored: list[UUID] = []
     """Is given the id of each file before its bytes are stored."""
+    owner: int | None = None
+    """The number of the tenant whose the files' bytes are, if not the one whose tables are filled
+    (:mod:`.staging`)."""
 
 
 class Imported(msgspec.Struct, frozen=True):
@@ -90,18 +94,22 @@ async def import_tenant(
     standings = versions.compare(manifest, target.modules)
     slug = slug or manifest.source.slug
     check_slug(slug)
-    tenant = await provisioning.create(
+    async with catalogue.database.transaction(HOME, CATALOGUE_PRELUDE) as ahead:
+        slot = await provisioning.reserve(ahead, buckets=target.settings.buckets)
+    tenant = await provisioning.settle(
         catalogue,
+        slot,
         slug=slug,
         name=manifest.tenant.name,
-        buckets=target.settings.buckets,
-        at_home=True,  # rows and catalogue are one transaction
+        version=standings[core.TENANT].files[-1].version,
     )
     try:
-        await _rebuild_core(catalogue, tenant, standings[core.TENANT])
-        await build_modules(catalogue, tenant, standings)
-        files = await fill(catalogue, target, tenant, manifest, reader, Filling(progress))
-        await finish(catalogue, target.settings, tenant, manifest, standings, target.modules)
+        async with placement.at(catalogue, tenant.bucket) as there:
+            await _build_core(there, tenant, standings[core.TENANT])
+            await build_modules(there, tenant, standings)
+            files = await fill(there, target, tenant, manifest, reader, Filling(progress))
+            finishing = Finishing(catalogue, there, target.settings, target.modules)
+            await finishing.finish(tenant, manifest, standings)
     except BaseException:
         # Before the transaction ends: afterwards the number may be another tenant's.
         await target.blobs.delete_tenant(tenant.number)
@@ -123,27 +131,22 @@ async def open_archive(reader: Reader) -> Manifest:
     return manifest
 
 
-async def _rebuild_core(catalogue: Work, tenant: Tenant, standing: Standing) -> None:
-    """A new tenant has the core's latest tables. Where the archive's are older, make those."""
-    if standing.is_latest:
-        return
-    name = schema_name(tenant.number)
-    await catalogue.run_script(
-        f"SET LOCAL ROLE {OWNER}; DROP SCHEMA {name} CASCADE; SET LOCAL ROLE NONE;"
-        f"DROP ROLE {name};"
-        + build(tenant.number, tenant.bucket, standing.seen, catalogue.capabilities)
+async def _build_core(there: Work, tenant: Tenant, standing: Standing) -> None:
+    """Make the core's tables, as old as they are in the archive."""
+    await there.run_script(
+        build(tenant.number, tenant.bucket, standing.seen, there.capabilities) + LEAVE
     )
 
 
-async def build_modules(catalogue: Work, tenant: Tenant, standings: dict[str, Standing]) -> None:
+async def build_modules(there: Work, tenant: Tenant, standings: dict[str, Standing]) -> None:
     """Make the tables of the archive's modules, as old as they are there."""
     for standing in standings.values():
         if standing.name != core.TENANT and standing.seen:
-            await provisioning.apply(catalogue, tenant.number, standing.seen)
+            await provisioning.apply(there, tenant.number, standing.seen)
 
 
 async def fill(
-    catalogue: Work,
+    there: Work,
     target: Target,
     tenant: Tenant,
     manifest: Manifest,
@@ -155,12 +158,13 @@ async def fill(
     Raises:
         ArchiveRefused: see there.
     """
-    connection = await catalogue.bare()
+    connection = await there.bare()
     await connection.execute(enter(tenant.number) + PLAIN_VALUES)
     tables = await read_anatomy(connection, [line.name for line in manifest.modules])
     await empty(connection, [table for table in tables if table.name not in how.kept])
     loader = Loader(connection, tables, manifest, how.progress)
-    store = Store(target.blobs, tenant.number, how.stored)
+    owner = tenant.number if how.owner is None else how.owner
+    store = Store(target.blobs, owner, how.stored)
     files = FileLoader(connection, store, manifest.file_bytes, how.progress)
     first = await loader.load(reader)
     if how.quota is not None:

@@ -23,7 +23,7 @@ from insula.portability.members import Sink, piped
 from insula.portability.naming import literal, quoted
 from insula.portability.reading import NONE, Snapshot, Wanted, snapshot
 from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, Cells
-from insula.tenancy.tenant import BY_NUMBER, Tenant
+from insula.tenancy.tenant import BY_NUMBER, Tenant, TenantRecord
 
 _KEPT = timedelta(days=7)
 """How long an archive can be downloaded."""
@@ -56,7 +56,8 @@ async def export(context: JobContext, args: ExportArgs) -> Exported:
     cells: Cells = context.services["cells"]
     blob = f"archive-{new_id()}"
     key = key_of(context.tenant.number, args.export_id, blob)
-    async with _reading(files, cells, context.tenant, args.person_id) as seen:
+    tenant = Tenant(await _as_it_is(context))
+    async with _reading(files, cells, tenant, args.person_id) as seen:
         writing = _Writing(context, seen, files, args.person_id)
         await files.blobs.write(key, writing.chunks())
     now = datetime.now(UTC)
@@ -161,14 +162,19 @@ async def expire(context: JobContext, args: Expire) -> None:
 async def arrive(context: JobContext, _: Arrive) -> None:
     """Let the modules of an imported tenant take up what is to be done there."""
     modules: dict[str, Module] = context.services["modules"]
-    catalogue: Database = context.services["catalogue"]
-    # Not what this process may have kept of the tenant, from before the import.
-    now = catalogue.work(HOME, CATALOGUE_PRELUDE, writes=False)
-    tenant = await now.one(BY_NUMBER, number=context.tenant.number)
+    tenant = await _as_it_is(context)
     for name in sorted(set(tenant.modules) & set(modules)):
         if (arrived := modules[name].arrived) is not None:
             async with context.transaction() as tx:
                 await arrived(tx)
+
+
+async def _as_it_is(context: JobContext) -> TenantRecord:
+    """The tenant, not what this process may have kept of it for half a minute: the modules that are
+    on are in the archive, and it may just have been imported."""
+    catalogue: Database = context.services["catalogue"]
+    now = catalogue.work(HOME, CATALOGUE_PRELUDE, writes=False)
+    return await now.one(BY_NUMBER, number=context.tenant.number)
 
 
 async def forget(context: JobContext, args: Forget) -> None:

@@ -56,7 +56,7 @@ class Loader:
             ArchiveRefused: with the table, and what is wrong with it.
         """
         deferred = early(self._tables)
-        await self._constrain(deferred, "DEFERRABLE INITIALLY DEFERRED")
+        await constrain(self._connection, deferred, DEFERRED)
         self._progress("rows", 0, self._total)
         member = await reader.next()
         for table in self._manifest.tables:
@@ -65,8 +65,8 @@ class Loader:
             await self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         except asyncpg.ForeignKeyViolationError as error:
             raise ArchiveRefused(f"A row refers to one that is not there: {error}.") from error
-        await self._constrain(deferred, "NOT DEFERRABLE")
-        await self._number_on()
+        await constrain(self._connection, deferred, AT_ONCE)
+        await number_on(self._connection, self._tables)
         return member
 
     async def _load_table(
@@ -98,26 +98,38 @@ class Loader:
         self._done += inserted
         return inserted
 
-    async def _constrain(self, constraints: Iterable[tuple[str, str]], how: str) -> None:
-        for table, constraint in constraints:
-            await self._connection.execute(
-                f"ALTER TABLE {quoted(table)} ALTER CONSTRAINT {quoted(constraint)} {how}"
-            )
 
-    async def _number_on(self) -> None:
-        """Let each sequence go on after the highest number there is."""
-        for table in self._tables:
-            if table.identity is None:
-                continue
-            column = quoted(table.identity)
-            highest = await self._connection.fetchval(
-                f"SELECT coalesce(max({column}), 0) FROM {quoted(table.name)}"
-            )
-            if not 0 <= highest < _HIGHEST:
-                raise ArchiveRefused(f"{table.name}.{table.identity} goes up to {highest}.")
-            await self._connection.execute(
-                f"ALTER TABLE {quoted(table.name)} ALTER COLUMN {column} RESTART WITH {highest + 1}"
-            )
+DEFERRED, AT_ONCE = "DEFERRABLE INITIALLY DEFERRED", "NOT DEFERRABLE"
+
+
+async def constrain(
+    connection: asyncpg.Connection, constraints: Iterable[tuple[str, str]], how: str
+) -> None:
+    """Have foreign keys be checked at the end, or each row's at once."""
+    for table, constraint in constraints:
+        await connection.execute(
+            f"ALTER TABLE {quoted(table)} ALTER CONSTRAINT {quoted(constraint)} {how}"
+        )
+
+
+async def number_on(connection: asyncpg.Connection, tables: Sequence[TableAnatomy]) -> None:
+    """Let each sequence go on after the highest number there is.
+
+    Raises:
+        ArchiveRefused: what follows would soon be out of numbers.
+    """
+    for table in tables:
+        if table.identity is None:
+            continue
+        column = quoted(table.identity)
+        highest = await connection.fetchval(
+            f"SELECT coalesce(max({column}), 0) FROM {quoted(table.name)}"
+        )
+        if not 0 <= highest < _HIGHEST:
+            raise ArchiveRefused(f"{table.name}.{table.identity} goes up to {highest}.")
+        await connection.execute(
+            f"ALTER TABLE {quoted(table.name)} ALTER COLUMN {column} RESTART WITH {highest + 1}"
+        )
 
 
 def _anatomy(known: Mapping[str, TableAnatomy], table: Table) -> TableAnatomy:

@@ -18,9 +18,15 @@ from insula.module import Module
 from insula.tenancy import core, placement, slots
 from insula.tenancy.building import LEAVE, build, enter
 from insula.tenancy.cells import BUCKETS_OF_CELL, HOME, cell_of
-from insula.tenancy.errors import ModuleNeeded, ModuleNeedsOthers, SlugTaken, TenantMoving
+from insula.tenancy.errors import (
+    ModuleNeeded,
+    ModuleNeedsOthers,
+    SlugTaken,
+    TenantMoving,
+)
 from insula.tenancy.migrations import Applied, MigrationFile, pending, read, script
 from insula.tenancy.placement import Room
+from insula.tenancy.slots import Slot
 from insula.tenancy.tables import Migration, MoveRow, TenantModule, TenantRow
 from insula.tenancy.tenant import Tenant, TenantRecord
 
@@ -109,6 +115,32 @@ _ENABLED = Statement(
 )
 
 
+async def reserve(catalogue: Work, *, buckets: int) -> Slot:
+    """A number and a place, in the cell that is least full, for a tenant that is long in the
+    making. Committed before anything is made of it, so that what is left of a process that died is
+    found, and dropped with the slots that nobody wants."""
+    room = await placement.choose(catalogue, buckets)
+    first = room.cell * BUCKETS_OF_CELL
+    slot = await catalogue.one(slots.BEGIN, first=first, buckets=room.buckets)
+    await catalogue.execute(slots.GIVE_UP, slot=slot.number)
+    return slot
+
+
+async def settle(catalogue: Work, slot: Slot, *, slug: str, name: str, version: int) -> Tenant:
+    """Have a tenant be at a place that was reserved; its tables are made by whoever calls.
+
+    Raises:
+        SlugTaken: another tenant has the slug, or got it a moment ago.
+    """
+    tenant_id = new_id()
+    new = {"id": tenant_id, "slug": slug, "name": name, "version": version}
+    try:
+        await catalogue.execute(slots.SETTLE, **new, slot=slot.number, bucket=slot.bucket)
+    except asyncpg.UniqueViolationError as error:
+        raise SlugTaken(slug) from error
+    return Tenant(TenantRecord(tenant_id, slot.number, slug, name, "active", slot.bucket, 0, []))
+
+
 async def create(
     catalogue: Work, *, slug: str, name: str, buckets: int, low: int = 1, at_home: bool = False
 ) -> Tenant:
@@ -160,9 +192,11 @@ async def apply(
     await work.run_script("\n".join([*parts, LEAVE]))
 
 
-async def enable(catalogue: Work, tenant: Tenant, *modules: Module) -> int:
-    """Switch modules on, in this order: build or migrate their tables. Returns the tenant's new
-    epoch.
+async def enable(
+    catalogue: Work, tenant: Tenant, *modules: Module, there: Work | None = None
+) -> int:
+    """Switch modules on, in this order: build or migrate their tables, in ``there``, a transaction
+    where the tenant is, or one of its own. Returns the tenant's new epoch.
 
     Raises:
         ModuleNeedsOthers: modules that one needs are off.
@@ -179,8 +213,11 @@ async def enable(catalogue: Work, tenant: Tenant, *modules: Module) -> int:
         raise TenantMoving  # its tables are being made elsewhere, as they are now
     files = {module.name: _files(module) for module in modules}
     if having := [steps for steps in files.values() if steps]:
-        async with placement.at(catalogue, tenant.bucket) as work:
-            await apply(work, tenant.number, *having, fresh=True)
+        if there is not None:
+            await apply(there, tenant.number, *having, fresh=True)
+        else:
+            async with placement.at(catalogue, tenant.bucket) as work:
+                await apply(work, tenant.number, *having, fresh=True)
     versions = [steps[-1].version if steps else 0 for steps in files.values()]
     return await catalogue.one(_ENABLE, tenant_id=tenant.id, modules=list(files), versions=versions)
 

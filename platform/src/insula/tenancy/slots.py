@@ -112,6 +112,22 @@ SKIP = Statement(
 )
 """The same without a slot: the schema is still to be built."""
 
+SETTLE = Statement(
+    text("""
+    WITH reserved AS (
+        DELETE FROM slots WHERE number = :slot
+    ), core AS (
+        INSERT INTO tenant_modules (tenant_id, module, version, enabled)
+        VALUES (:id, 'core', :version, false)
+    )
+    INSERT INTO tenants (id, number, slug, name, bucket)
+    VALUES (:id, :slot, :slug, :name, :bucket)
+    """).bindparams(
+        *_NEW, bindparam("slot", type_=BigInteger), bindparam("bucket", type_=SmallInteger)
+    )
+)
+"""The same at a place that was reserved; its row is held from then on, so that nobody drops what is
+made there."""
 
 _number = bindparam("slot", type_=BigInteger)
 _version = bindparam("version", type_=Integer)
