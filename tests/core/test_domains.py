@@ -283,17 +283,40 @@ def test_name_servers_that_fail_say_nothing_about_a_domain(
     assert _domain(tenant, domain) == (True, True)
 
 
-def test_most_domains_at_once_have_not_lost_their_records(
-    installation: Installation, sign_up: SignUp, name_server: NameServer
+def test_most_tenants_at_once_have_not_lost_their_records(
+    installation: Installation,
+    sign_up: SignUp,
+    name_server: NameServer,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """But the name servers are wrong, such as those of a machine that was cut off."""
-    tenant = sign_up()
-    domains = [f"a{number}.{secrets.token_hex(4)}.example" for number in range(10)]
+    monkeypatch.setattr("insula.tenancy.rechecking.MANY", 2)
+    first, second = sign_up(), sign_up()
+    domains = [f"a{number}.{secrets.token_hex(4)}.example" for number in range(4)]
     for domain in domains:
+        tenant = first if domain in domains[1:] else second
         _own(tenant, domain, name_server)
         del name_server.texts[f"_insula.{domain}"]
     _look_again(installation, *domains)
-    assert {_domain(tenant, domain) for domain in domains} == {(True, False)}
+    assert {_domain(first, domain) for domain in domains[1:]} == {(True, False)}
+    _look_again(installation, *domains[1:])  # of one tenant alone it is believed
+    assert {_domain(first, domain) for domain in domains[1:]} == {(True, True)}
+
+
+def test_what_a_deleted_tenant_has_left_in_the_dns_holds_nobody_up(
+    installation: Installation, sign_up: SignUp, name_server: NameServer, domain: str
+) -> None:
+    first, second = sign_up(), sign_up()
+    _own(first, domain, name_server)
+    token = operator_token(installation.settings.secret_key)
+    httpx.delete(
+        f"{first.url}/api/v1/tenants/{first.slug}", headers={"Authorization": f"Bearer {token}"}
+    ).raise_for_status()
+    records = name_server.texts[f"_insula.{domain}"]
+    assert records is not None
+    records.append(_claim(second, domain))
+    assert second.http.post(f"/api/v1/domains/{domain}/verify").status_code == 200
+    eventually(lambda: _slug_at(second, domain) == second.slug)
 
 
 def test_who_loses_a_domain_to_another_is_told(

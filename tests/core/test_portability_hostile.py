@@ -245,3 +245,44 @@ def test_a_slug_that_is_taken_or_impossible(
         carrier.import_(archive, tenant.slug)
     with pytest.raises(Exception, match="valid"):
         carrier.import_(archive, "api")
+
+
+def test_a_slug_that_somebody_has_given_up_leads_to_them_for_a_while(
+    installation: Installation, carrier: Carrier, archive: bytes, tenant: TestTenant
+) -> None:
+    former = f"f-{secrets.token_hex(6)}"
+
+    async def give_up() -> None:
+        connection = await asyncpg.connect(installation.settings.database_url)
+        await connection.execute(
+            "INSERT INTO ctl.former_slugs (slug, tenant_id, until) "
+            "SELECT $1, id, now() + interval '1 day' FROM ctl.tenants WHERE slug = $2",
+            former,
+            tenant.slug,
+        )
+        await connection.close()
+
+    asyncio.run(give_up())
+    with pytest.raises(Exception, match="belongs to another tenant"):
+        carrier.import_(archive, former)
+
+
+def test_a_language_or_zone_that_is_none_is_left_out(
+    carrier: Carrier, forged: Forged, tenant: TestTenant
+) -> None:
+    """It would be an error in whatever it is used for, for good."""
+
+    def lie(manifest: dict[str, Any]) -> None:
+        manifest["tenant"].update(locale="../../de", time_zone="/etc/passwd")
+
+    forged.manifest(lie)
+    forged.row("users", lambda row: row.update(locale="tlh", time_zone="Mars/Olympus"))
+    slug = f"c-{secrets.token_hex(6)}"
+    carrier.import_(forged.pack(), slug)
+    copy = TestTenant(tenant.url, slug, "", None)  # type: ignore[arg-type]
+    copy.owner = copy.sign_in(tenant.owner.email)
+    me = copy.http.get("/api/v1/me").json()
+    assert (me["user"]["locale"], me["user"]["time_zone"]) == (None, None)
+    settings = copy.http.get("/api/v1/settings").json()
+    assert (settings["locale"], settings["time_zone"]) == ("en", "UTC")
+    copy.close()

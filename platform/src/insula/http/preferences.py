@@ -6,7 +6,7 @@ from insula.http.problem import FieldError, InvalidInput
 from insula.i18n import LANGUAGES, say
 from insula.i18n.negotiation import lookup
 
-_ZONES = available_timezones()
+TIME_ZONES = available_timezones()
 
 
 def check_language(tag: str, pointer: str = "/locale") -> str:
@@ -27,6 +27,6 @@ def check_time_zone(name: str, pointer: str = "/time_zone") -> None:
     Raises:
         InvalidInput: the IANA time zone database has no such name.
     """
-    if name not in _ZONES:
+    if name not in TIME_ZONES:
         fault = say("must be a name of the IANA time zone database, such as Europe/Berlin")
         raise InvalidInput(errors=(FieldError(pointer, fault),))

@@ -1,5 +1,6 @@
 """What makes imported tables a tenant that works here."""
 
+import json
 from collections.abc import Mapping
 
 import asyncpg
@@ -8,7 +9,10 @@ from argon2 import extract_parameters
 from argon2.exceptions import InvalidHashError
 
 from insula.db import Work
+from insula.http.preferences import TIME_ZONES
+from insula.i18n import LANGUAGES
 from insula.i18n.catalogues import SOURCE
+from insula.i18n.negotiation import lookup
 from insula.module import Module
 from insula.portability.errors import ArchiveRefused
 from insula.portability.manifest import Manifest
@@ -31,6 +35,19 @@ _USAGE = """
     );
 """
 
+# A language or a time zone that is none would be an error wherever it is used.
+_PREFERENCES = """
+    UPDATE users SET
+        locale = CASE WHEN $1::text::jsonb -> 'languages' ? locale THEN locale END,
+        time_zone = CASE WHEN $1::text::jsonb -> 'zones' ? time_zone THEN time_zone END
+    WHERE NOT $1::text::jsonb -> 'languages' ? coalesce(locale, 'en')
+        OR NOT $1::text::jsonb -> 'zones' ? coalesce(time_zone, 'UTC')
+"""
+
+
+def _known() -> str:
+    return json.dumps({"languages": list(LANGUAGES), "zones": sorted(TIME_ZONES)})
+
 
 class Arrived(msgspec.Struct, frozen=True):
     """What the catalogue is told of a tenant whose tables were filled."""
@@ -43,12 +60,12 @@ class Arrived(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, manifest: Manifest, standings: Mapping[str, Standing]) -> "Arrived":
-        """What an archive says."""
+        """What an archive says, as far as it is known here."""
         wanted = manifest.tenant
         return cls(
             wanted.name,
-            wanted.locale or SOURCE,
-            wanted.time_zone or "UTC",
+            lookup(wanted.locale or SOURCE) or SOURCE,
+            wanted.time_zone if wanted.time_zone in TIME_ZONES else "UTC",
             {line.name: line.enabled for line in standings.values() if line.name != core.TENANT},
         )
 
@@ -99,6 +116,7 @@ class Finishing(msgspec.Struct, frozen=True):
         epoch = await record(self.catalogue, self.modules, tenant, arrived, self.there)
         connection = await self.there.bare()
         await connection.execute(enter(tenant.number) + _USAGE)
+        await connection.execute(_PREFERENCES, _known())
         await _check_users(connection)
         await _seal_secrets(connection, Secrets(self.settings.secret_key))
         await connection.execute(LEAVE)

@@ -26,7 +26,7 @@ from insula.portability.storing import FileLoader, Store
 from insula.portability.unpacking import Reader
 from insula.portability.versions import Standing
 from insula.settings import Settings
-from insula.tenancy import core, placement, provisioning
+from insula.tenancy import core, lifecycle, placement, provisioning
 from insula.tenancy.building import LEAVE, build, enter
 from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME
 from insula.tenancy.schemas import check_slug
@@ -94,6 +94,7 @@ async def import_tenant(
     standings = versions.compare(manifest, target.modules)
     slug = slug or manifest.source.slug
     check_slug(slug)
+    await lifecycle.check_free(catalogue, slug)
     async with catalogue.database.transaction(HOME, CATALOGUE_PRELUDE) as ahead:
         slot = await provisioning.reserve(ahead, buckets=target.settings.buckets)
     tenant = await provisioning.settle(

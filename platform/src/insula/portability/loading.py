@@ -14,12 +14,13 @@ from insula.portability.unpacking import Member, Reader
 
 _CHUNK = 96 << 20
 """The largest member of rows: the writer's few megabytes and its longest row."""
-_BAD_DATA = (
+BAD_DATA = (
     asyncpg.DataError,
     asyncpg.IntegrityConstraintViolationError,
     asyncpg.ProgramLimitExceededError,
     UnicodeDecodeError,
 )
+"""What PostgreSQL says of rows that do not fit; while they are migrated, too."""
 _HIGHEST = 1 << 53
 """Numbers that a sequence goes on from: beyond it, what follows would soon be out of numbers."""
 
@@ -92,7 +93,7 @@ class Loader:
         try:
             rows = f"[{b','.join(lines).decode()}]"
             done = await self._connection.execute(self._inserts[table], rows)
-        except _BAD_DATA as error:
+        except BAD_DATA as error:
             raise ArchiveRefused(f"{member.name}: {_explain(error)}.") from error
         inserted = int(done.rpartition(" ")[2])
         self._done += inserted

@@ -31,6 +31,7 @@ from insula.portability.importing import (
     open_archive,
 )
 from insula.portability.jobs import ARRIVE, Arrive
+from insula.portability.loading import BAD_DATA
 from insula.portability.manifest import Manifest
 from insula.portability.staging import KEPT, Stage
 from insula.portability.storing import FileLoader
@@ -136,7 +137,7 @@ class _Run:
         """
         try:
             return await self._import()
-        except (ArchiveRefused, Problem) as error:
+        except (ArchiveRefused, Problem, *BAD_DATA) as error:
             await self._clean_up()
             raise GiveUp(str(error)) from error
         except BaseException:

@@ -65,6 +65,8 @@ class Claimed(msgspec.Struct, frozen=True):
 class Rival(msgspec.Struct, frozen=True):
     tenant_id: UUID
     token: str
+    is_deleted: bool
+    """The tenant: its record may have been left behind."""
 
 
 _mine = (DomainRow.tenant_id == bindparam("tenant"), DomainRow.name == bindparam("domain"))
@@ -83,7 +85,13 @@ _CLAIM = Statement(
     upsert(DomainRow).values(**binds("tenant_id", "name", "token")).on_conflict_do_nothing()
 )
 _RIVAL = Statement(
-    select(DomainRow.tenant_id, DomainRow.token).where(
+    select(
+        DomainRow.tenant_id,
+        DomainRow.token,
+        (TenantRow.status == "deleted").label("is_deleted"),
+    )
+    .join(TenantRow, TenantRow.id == DomainRow.tenant_id)
+    .where(
         DomainRow.name == bindparam("domain"),
         DomainRow.verified_at.is_not(None),
         DomainRow.tenant_id != bindparam("tenant"),
@@ -177,7 +185,7 @@ async def prove(servers: NameServers, claimed: Claimed, rival: Rival | None) -> 
         raise DomainUnproved(
             say("There is no TXT record of {name} with that value.", name=name), found=found[:10]
         )
-    if rival is not None and record_value(rival.token) in found:
+    if rival is not None and not rival.is_deleted and record_value(rival.token) in found:
         raise DomainTaken
 
 
