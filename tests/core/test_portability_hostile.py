@@ -282,7 +282,7 @@ def test_a_language_or_zone_that_is_none_is_left_out(
     copy = TestTenant(tenant.url, slug, "", None)  # type: ignore[arg-type]
     copy.owner = copy.sign_in(tenant.owner.email)
     me = copy.http.get("/api/v1/me").json()
-    assert (me["user"]["locale"], me["user"]["time_zone"]) == (None, None)
-    settings = copy.http.get("/api/v1/settings").json()
-    assert (settings["locale"], settings["time_zone"]) == ("en", "UTC")
+    assert (me["locale"], me["time_zone"]) == ("en", "UTC")
+    seen = copy.http.get("/api/v1/settings").json()
+    assert (seen["locale"], seen["time_zone"]) == ("en", "UTC")
     copy.close()
