@@ -10,14 +10,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import libcachesim  # type: ignore[import-untyped]
 import msgspec
 import numpy as np
+from insula_simulator.cache import Cache
 from insula_simulator.layout import traffic_plan
 from insula_simulator.network.traffic import synthesize
+from insula_simulator.replay import replay, warm_up
+from insula_simulator.results import summarise
 from insula_simulator.scenario import Scenario
 from insula_simulator.simulation import Simulation
+from insula_simulator.traces import read_trace
 from insula_simulator.traces.binary import ORACLE_RECORD
 
 CITIES = {
@@ -31,13 +36,23 @@ CITIES = {
 }  # fmt: skip
 SHIELDS = ("Frankfurt", "New York", "Singapore")
 OBJECTS = 1_000_000
-EDGE_BYTES, SHIELD_BYTES = 5_000_000_000, 20_000_000_000
-ONE_CACHE = 5_000_000_000
+"""Of a catalogue of about 160 GB under Zipf 1.0; an edge keeps a third of it."""
+EDGE_BYTES, SHIELD_BYTES = 50_000_000_000, 100_000_000_000
 ENGINES = {
     "LRU": libcachesim.LRU, "SIEVE": libcachesim.Sieve, "S3-FIFO": libcachesim.S3FIFO,
 }  # fmt: skip
+POLICIES = {
+    "lru": libcachesim.LRU, "fifo": libcachesim.FIFO, "clock": libcachesim.Clock,
+    "slru": libcachesim.SLRU, "lfu": libcachesim.LFU, "gdsf": libcachesim.GDSF,
+    "twoq": libcachesim.TwoQ, "arc": libcachesim.ARC, "lirs": libcachesim.LIRS,
+    "s3fifo": libcachesim.S3FIFO, "sieve": libcachesim.Sieve,
+}  # fmt: skip
+"""All but W-TinyLFU, whose sketch takes libCacheSim eight gigabytes at this size."""
+POLICY_BYTES = 5_000_000_000
 HASH_POWER = 20
 """Twice as fast there as the default of 24."""
+TEN_TIMES = 10
+"""The memory of a run is looked at for the requests at hand and for so many times more."""
 
 
 @dataclass
@@ -47,6 +62,9 @@ class Found:
     requests: int
     network: dict[int, list[float]] = field(default_factory=dict)
     one_cache: dict[str, list[float]] = field(default_factory=dict)
+    policies: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """One cache: ours and libCacheSim's, both reading the same file."""
+    hit_ratio: float = 0.0
     megabytes: dict[int, float] = field(default_factory=dict)
 
 
@@ -57,7 +75,7 @@ def scenario(requests: int) -> Scenario:
         {
             "name": "bench",
             "requests": requests,
-            "traffic": {"objects": OBJECTS, "zipf": 0.9},
+            "traffic": {"objects": OBJECTS, "zipf": 1.0},
             "regions": where,
             "edges": [site | {"cache": {"size": EDGE_BYTES}} for site in where],
             "shields": [
@@ -76,28 +94,47 @@ def scenario(requests: int) -> Scenario:
 
 
 def measure(folder: Path, *, requests: int, rounds: int) -> Found:
-    """Turns: the network with one thread and with one a core, then each engine of libCacheSim."""
+    """Turns: the network with one thread and with one a core, then each engine of libCacheSim. The
+    network's time includes drawing its requests, libCacheSim's reading the very same ones."""
     trace = folder / "trace.oracleGeneral"
     _write(trace, requests)
-    Simulation(scenario(300_000)).run()  # compiles, or loads what was compiled
     found = Found(requests)
     threads = sorted({1, os.cpu_count() or 1})
-    for _ in range(rounds):
+    # The first turn, which is not counted, compiles and brings in the memory.
+    for turn in range(rounds + 1):
         for count in threads:
             simulation = Simulation(scenario(requests), count)
-            found.network.setdefault(count, []).append(_rate(requests, simulation.run))
+            rate = _rate(requests, simulation.run)
+            if turn:
+                found.network.setdefault(count, []).append(rate)
         for name, engine in ENGINES.items():
-            reader = libcachesim.TraceReader(
-                str(trace),
-                libcachesim.TraceType.ORACLE_GENERAL_TRACE,
-                libcachesim.ReaderInitParam(),
-            )
-            cache = engine(cache_size=ONE_CACHE, hashpower=HASH_POWER)
-            rate = _rate(requests, partial(cache.process_trace, reader))
-            found.one_cache.setdefault(name, []).append(rate)
-    for length in (requests // 2, requests):
+            rate = _theirs(engine, trace, requests, EDGE_BYTES)
+            if turn:
+                found.one_cache.setdefault(name, []).append(rate)
+    found.hit_ratio = summarise(simulation).hit_ratio
+    del simulation
+    _measure_policies(folder, requests // 10, found)
+    for length in (requests, TEN_TIMES * requests):
         found.megabytes[length] = _megabytes(folder, length)
     return found
+
+
+def _theirs(engine: Callable[..., Any], trace: Path, requests: int, capacity: int) -> float:
+    kind, about = libcachesim.TraceType.ORACLE_GENERAL_TRACE, libcachesim.ReaderInitParam()
+    reader = libcachesim.TraceReader(str(trace), kind, about)
+    cache = engine(cache_size=capacity, hashpower=HASH_POWER)
+    return _rate(requests, partial(cache.process_trace, reader))
+
+
+def _measure_policies(folder: Path, requests: int, found: Found) -> None:
+    trace = folder / "short.oracleGeneral"
+    _write(trace, requests)
+    for name, engine in POLICIES.items():
+        warm_up(name)
+        with trace.open("rb") as file:
+            done = replay(read_trace(file, "oracleGeneral"), Cache(name, POLICY_BYTES))
+        theirs = _theirs(engine, trace, requests, POLICY_BYTES)
+        found.policies[name] = done.requests_per_second, theirs
 
 
 def _rate(requests: int, work: Callable[[], object]) -> float:

@@ -57,7 +57,11 @@ def _kept(function: Callable[P, R], *, counts_references: bool) -> Callable[P, R
     _settings.CACHE_DIR = kernel_folder()
     try:
         kernel: Callable[P, R] = _njit(
-            cache=True, nogil=True, error_model="numpy", _nrt=counts_references
+            cache=True,
+            nogil=True,
+            error_model="numpy",
+            _nrt=counts_references,
+            no_cfunc_wrapper=True,
         )(function)
     finally:
         _settings.CACHE_DIR = before
