@@ -1,0 +1,2 @@
+-- As 0001_initial.fresh.sql has it already.
+SELECT;
