@@ -98,8 +98,8 @@ async def seal(settings: Settings, url: str) -> None:
 
 
 async def _extend(admin: asyncpg.Connection) -> None:
-    """Install the extensions that search is better with, where the server has them and allows it;
-    tenants made from then on use them (``migrations_core/0007_search.sql``)."""
+    """Install the extensions that search is better with, where the server has them and allows it,
+    ahead of the functions that use them (``shared_functions.sql``)."""
     available = await admin.fetch(
         "SELECT name FROM pg_available_extensions "
         "WHERE installed_version IS NULL AND name = ANY($1)",

@@ -16,6 +16,10 @@ CREATE INDEX ix_search_words_word ON search_words (word);
 
 DO $body$
 BEGIN
+    IF to_regprocedure('ext.search_similar(text, integer, integer, integer)') IS NULL THEN
+        RAISE EXCEPTION 'this database is older than the functions of the schema ext'
+            USING HINT = 'Run insula db migrate; of a cell, insula cells add, with the same name.';
+    END IF;
     IF to_regprocedure('ext.similarity(text, text)') IS NOT NULL THEN
         CREATE INDEX ix_search_words_similar ON search_words USING gin (word ext.gin_trgm_ops);
     END IF;
