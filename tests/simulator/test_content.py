@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from insula_simulator.batch import Batch
 from insula_simulator.content.admission import Doorkeeper
+from insula_simulator.report.content import content
 from insula_simulator.results import Result, summarise
 from insula_simulator.scenario import Admission, ScenarioError
 from insula_simulator.simulation import Simulation
@@ -326,3 +327,17 @@ def test_a_sibling_does_not_give_what_is_purged() -> None:
     _, before = run(**changes)
     _, purged = run(**changes, purges=[{"at": 1800.0, "tag": "*", "delay": 0.0}])
     assert purged.shields[0].requests > before.shields[0].requests + 1000
+
+
+def test_the_report_has_classes_ram_what_was_fetched_ahead_and_siblings() -> None:
+    edges = clustered(*["all"] * 4)
+    edges[0]["cache"] |= {"ram": {"size": 1_000_000}}
+    classes = [CLASSES[2] | {"name": "<api>"}, FILMS | {"prefetch": 1}]
+    _, result = run(requests=2000, edges=edges, traffic={"classes": classes})
+    shown = content(result)
+    assert "<td>&lt;api&gt;<td>" in shown
+    for part in ("<td>prefetched<td>", "<td>from siblings<td>", "<th>from disk"):
+        assert part in shown
+    assert "<td>pushed<td>" not in shown
+    _, plain = run(requests=2000)
+    assert content(plain) == ""

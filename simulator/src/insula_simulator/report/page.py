@@ -8,10 +8,11 @@ import polars as pl
 
 from insula_simulator.network.account import BUCKETS, FASTEST, PER_DECADE, Ledger
 from insula_simulator.report.charts import lines
+from insula_simulator.report.content import content
 from insula_simulator.report.style import framed
 from insula_simulator.report.world import world
 from insula_simulator.results import Place, Result
-from insula_simulator.scenario import Scenario
+from insula_simulator.scenario import Purge, Scenario
 
 
 def page(scenario: Scenario, result: Result, series: pl.DataFrame, total: Ledger) -> str:
@@ -20,7 +21,7 @@ def page(scenario: Scenario, result: Result, series: pl.DataFrame, total: Ledger
         result.name,
         f"<h1>{escape(result.name)}</h1><p class=text>{escape(scenario.text)}</p>"
         f"{_figures(result)}{world(scenario, result)}{_over_time(scenario, series)}"
-        f"{_distributions(scenario, total)}<h2>Sites</h2>{_sites(result)}"
+        f"{_distributions(scenario, total)}<h2>Sites</h2>{_sites(result)}{content(result)}"
         f"<h2>Latency by region</h2>{_regions(result)}<h2>Cost</h2>{_costs(result)}"
         f"<p class=legend>{result.requests:,} requests in {result.seconds:,.0f} simulated seconds, "
         f"seed {result.seed}.</p>",
@@ -50,6 +51,7 @@ def _over_time(scenario: Scenario, series: pl.DataFrame) -> str:
         (each.start / 60, (each.start + each.duration) / 60, f"{each.target} {each.kind}")
         for each in scenario.failures
     ]
+    spans += [(each.at / 60, each.at / 60, _purge(each)) for each in scenario.purges[:10]]
 
     def share(*fates: str) -> Sequence[float]:
         shares: list[float] = (
@@ -69,6 +71,10 @@ def _over_time(scenario: Scenario, series: pl.DataFrame) -> str:
         + lines("Load", minutes, load, unit="/s", spans=spans)
         + lines("Latency", minutes, latency, unit=" ms", spans=spans)
     )
+
+
+def _purge(purge: Purge) -> str:
+    return f"{purge.kind} purge of {purge.tag or purge.url}"
 
 
 def _distributions(scenario: Scenario, total: Ledger) -> str:
@@ -107,7 +113,7 @@ def _sites(result: Result) -> str:
 
 
 def _share(place: Place) -> str:
-    return f"{1 - place.asked_upstream / place.requests:.1%}" if place.requests else "–"
+    return f"{max(0, 1 - place.asked_upstream / place.requests):.1%}" if place.requests else "–"
 
 
 def _regions(result: Result) -> str:
