@@ -7,6 +7,7 @@ from insula_simulator.results import Result, series, summarise
 from insula_simulator.scenario import ScenarioError
 from insula_simulator.schedule import scheduled
 from insula_simulator.simulation import Simulation
+from insula_simulator.sweep.axes import Axis, changed
 from simulator.networks import PLACES, scenario
 
 SHIELDS = [
@@ -124,6 +125,18 @@ def _edges(*names: str) -> list[dict[str, Any]]:
          "cache": {"size": 30_000_000}}
         for name in names
     ]  # fmt: skip
+
+
+def test_a_sweep_without_a_site_is_without_what_is_said_of_it() -> None:
+    about = scenario(
+        failures=[failure("edge:Sydney"), *partition("region:Sydney", "edge:Sydney")],
+        random_failures=[RANDOM[0] | {"target": "edge:Sydney"}, *RANDOM],
+        network={"ways": [{"between": ["region:Sydney", "edge:Sydney"], "milliseconds": 9.0}]},
+    )
+    left = changed(about, [Axis("edges", ())], ("Singapore",))
+    assert not left.failures
+    assert not left.network.ways
+    assert [each.target for each in left.random_failures] == ["edges"]
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,17 @@ def test_broken_toml_exits_2_with_its_line_and_leaves_nothing(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_the_page_shows_servers_one_by_one_and_what_failed(tmp_path: Path) -> None:
+    file = tmp_path / "small.toml"
+    failures = [{"target": "region:Sydney", "start": 60.0, "duration": 60.0}]
+    servers = origin_with({"balancing": "p2c", "count": 3})
+    file.write_text(as_toml(described(failures=failures, **servers)))
+    assert run(file, "--requests", "5000").returncode == 0
+    page = (tmp_path / "small" / "report.html").read_text()
+    assert "<td>origin 3<td>" in page
+    assert "<td>edge:Sydney<td>down<td>1.0<td>1.0" in page
+
+
 @pytest.mark.parametrize("name", sorted(file.stem for file in SCENARIOS.glob("*.toml")))
 def test_the_scenarios_that_come_with_it_are_valid_and_say_what_to_expect(name: str) -> None:
     assert "Expected:" in read_scenario(SCENARIOS / f"{name}.toml").text

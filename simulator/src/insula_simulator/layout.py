@@ -16,6 +16,8 @@ Floats = npt.NDArray[np.float64]
 BINS = 120
 """Time bins of reports and of varying load."""
 HANDSHAKES = {"tls13": 2.0, "tls12": 3.0, "quic": 1.0, "0rtt": 0.0}
+RECOVERIES = ("round_trip", "tcp", "quic")
+"""In the order of the kernel's numbers."""
 DAY = 86_400.0
 
 
@@ -30,10 +32,35 @@ def rtts(
     *,
     users: bool = False,
 ) -> Floats:
-    """Seconds there and back; users have a last mile, sites do not."""
+    """Seconds there and back; users have a last mile, sites do not. Measured ways go before."""
     network = scenario.network
-    last_mile = network.last_mile if users else 0.0005
-    return round_trips(places(one), places(other), network.path_inflation, last_mile)
+    found = round_trips(places(one), places(other), network.path_inflation, 0.0)
+    found += last_miles(scenario)[:, None] if users else 0.0005
+    measured = {frozenset(way.between): way.milliseconds / 1000 for way in network.ways}
+    if measured:
+        for i, j in np.ndindex(found.shape):
+            ends = frozenset((_target(scenario, one[i]), _target(scenario, other[j])))
+            found[i, j] = measured.get(ends, found[i, j])
+    return found
+
+
+def _target(scenario: Scenario, place: Site | Origin | Region) -> str:
+    if isinstance(place, Origin):
+        return "origin"
+    if isinstance(place, Region):
+        return f"region:{place.name}"
+    part = "edge" if any(place is edge for edge in scenario.edges) else "shield"
+    return f"{part}:{place.name}"
+
+
+def _by_region(scenario: Scenario, name: str) -> Floats:
+    given = [getattr(region, name) for region in scenario.regions]
+    usual = getattr(scenario.network, name)
+    return np.array([usual if value is None else value for value in given], float)
+
+
+def last_miles(scenario: Scenario) -> Floats:
+    return _by_region(scenario, "last_mile")
 
 
 def client_network(scenario: Scenario) -> Network:
@@ -43,8 +70,9 @@ def client_network(scenario: Scenario) -> Network:
         HANDSHAKES[network.handshake],
         network.reused,
         network.jitter,
-        network.loss,
-        network.bandwidth,
+        RECOVERIES.index(network.recovery),
+        _by_region(scenario, "loss"),
+        _by_region(scenario, "bandwidth"),
     )
 
 

@@ -79,7 +79,7 @@ def account(
         at = min(int(times[i] * a_second), bins - 1)
         fate, region = fates[i], regions[i]
         size = 0 if fate in (ERROR, NEGATIVE) else sizes[i]
-        took = transfer(network, rtts[region], size, numbers[i]) + max(inside[i], 0.0)
+        took = transfer(network, region, rtts[region], size, numbers[i]) + max(inside[i], 0.0)
         bucket = int(math.log(max(took, FASTEST) / FASTEST) * _PER_FOLD)
         bucket = min(bucket, BUCKETS - 1)
         by_time[at, fate] += 1

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from insula_simulator.engine.compiled import allocating, compiled
 from insula_simulator.network.chance import ROUTE, mixed, uniform
+from insula_simulator.network.steering import SLICES
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -14,7 +15,7 @@ Floats = npt.NDArray[np.float64]
 MAGLEV_PLACES = 65_537
 RING_POINTS = 160
 """Points of a site on the ring (libketama's number)."""
-BY_REGION, BY_KEY, BY_WEIGHT = range(3)
+BY_REGION, BY_KEY, BY_WEIGHT, BY_SLICE = range(4)
 
 
 def hashed(text: str) -> int:
@@ -103,7 +104,8 @@ def route(
     chosen: Ints,
 ) -> None:
     """Fill in where each request goes. Of ``tables`` each time between ``changes`` has one, which
-    ``which`` says: of regions, of places of the hashed key, or of equal chances."""
+    ``which`` says: of regions, of places of the hashed key, of equal chances, or of the slices of
+    regions."""
     epoch, width = 0, np.uint64(tables.shape[1])
     for i in range(keys.size):
         while epoch < changes.size and times[i] >= changes[epoch]:
@@ -112,6 +114,8 @@ def route(
             place = regions[i]
         elif mode == BY_KEY:
             place = np.int64(mixed(keys[i], ROUTE, 0) % width)
+        elif mode == BY_SLICE:
+            place = regions[i] * SLICES + np.int64(uniform(seed, ROUTE, first + i) * SLICES)
         else:
             place = np.int64(uniform(seed, ROUTE, first + i) * tables.shape[1])
         chosen[i] = tables[which[epoch], place]

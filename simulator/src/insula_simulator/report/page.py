@@ -9,6 +9,7 @@ import polars as pl
 from insula_simulator.network.account import BUCKETS, FASTEST, PER_DECADE, Ledger
 from insula_simulator.report.charts import lines
 from insula_simulator.report.content import content
+from insula_simulator.report.servers import incidents, servers
 from insula_simulator.report.style import framed
 from insula_simulator.report.world import world
 from insula_simulator.results import Place, Result
@@ -22,6 +23,7 @@ def page(scenario: Scenario, result: Result, series: pl.DataFrame, total: Ledger
         f"<h1>{escape(result.name)}</h1><p class=text>{escape(scenario.text)}</p>"
         f"{_figures(result)}{world(scenario, result)}{_over_time(scenario, series)}"
         f"{_distributions(scenario, total)}<h2>Sites</h2>{_sites(result)}{content(result)}"
+        f"{servers(result)}{incidents(result)}"
         f"<h2>Latency by region</h2>{_regions(result)}<h2>Cost</h2>{_costs(result)}"
         f"<p class=legend>{result.requests:,} requests in {result.seconds:,.0f} simulated seconds, "
         f"seed {result.seed}.</p>",

@@ -5,7 +5,7 @@ Times are seconds unless a name says otherwise, sizes bytes, places degrees.
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, field
@@ -29,6 +29,14 @@ from insula_simulator.scenario.content import (
     Sizes,
 )
 from insula_simulator.scenario.failures import Failure, RandomFailures, check_failures, check_random
+from insula_simulator.scenario.network import (
+    Network,
+    Region,
+    Routing,
+    Way,
+    check_ways,
+    ways_beside,
+)
 from insula_simulator.scenario.parts import (
     AtLeastZero,
     Count,
@@ -44,11 +52,42 @@ from insula_simulator.scenario.recorded import MOST_REQUESTS, Recorded, beside, 
 from insula_simulator.scenario.servers import Ejection, Servers, check_servers
 
 __all__ = [
-    "Admission", "AtLeastZero", "Cache", "Content", "Cost", "Count", "Disk", "Ejection",
-    "Failure", "Flash", "Http", "Latitude", "Longitude", "Name", "Network", "Origin", "Part",
-    "Peers", "Positive", "Purge", "Push", "Ram", "RandomFailures", "Region", "Routing",
-    "Scenario", "ScenarioError", "Servers", "Share", "Site", "Sizes", "Traffic", "check",
-    "read_scenario", "servers_by_target",
+    "Admission",
+    "AtLeastZero",
+    "Cache",
+    "Content",
+    "Cost",
+    "Count",
+    "Disk",
+    "Ejection",
+    "Failure",
+    "Flash",
+    "Http",
+    "Latitude",
+    "Longitude",
+    "Name",
+    "Network",
+    "Origin",
+    "Part",
+    "Peers",
+    "Positive",
+    "Purge",
+    "Push",
+    "Ram",
+    "RandomFailures",
+    "Region",
+    "Routing",
+    "Scenario",
+    "ScenarioError",
+    "Servers",
+    "Share",
+    "Site",
+    "Sizes",
+    "Traffic",
+    "Way",
+    "check",
+    "read_scenario",
+    "servers_by_target",
 ]  # fmt: skip
 
 
@@ -89,16 +128,6 @@ class Cache(Part, frozen=True):
     disk: Disk | None = None
 
 
-class Region(Part, frozen=True):
-    """Where users are. ``weight`` is their share of the load, relative to other regions."""
-
-    name: Name
-    latitude: Latitude
-    longitude: Longitude
-    weight: Positive = 1.0
-    utc_offset: Annotated[float, Meta(ge=-12, le=14)] = 0.0
-
-
 class Site(Part, frozen=True):
     """An edge or a shield."""
 
@@ -128,26 +157,6 @@ class Http(Part, frozen=True):
     collapse: bool = True
     unchanged: Share = 0.95
     """Share of revalidations that are answered 304."""
-
-
-class Network(Part, frozen=True):
-    path_inflation: Annotated[float, Meta(ge=1, le=10)] = 1.7
-    last_mile: AtLeastZero = 0.008
-    jitter: AtLeastZero = 0.002
-    loss: Annotated[float, Meta(ge=0, lt=1)] = 0.0005
-    handshake: Literal["tls13", "tls12", "quic", "0rtt"] = "tls13"
-    reused: Share = 0.7
-    """Share of requests on connections that are open already."""
-    bandwidth: Positive = 6_250_000.0
-    """Of a client, bytes a second."""
-
-
-class Routing(Part, frozen=True):
-    """Which edge answers: the nearest (geo), or by the object's id over all (the others)."""
-
-    policy: Literal["geo", "maglev", "rendezvous", "consistent_hash", "weighted"] = "geo"
-    failover: AtLeastZero = 30.0
-    """How long users still go to a dead edge."""
 
 
 class Cost(Part, frozen=True):
@@ -201,7 +210,8 @@ def read_scenario(path: Path) -> Scenario:
         raise ScenarioError("nested too deeply") from error
     if scenario.traffic.trace and "requests" not in content:
         scenario = replace(scenario, requests=MOST_REQUESTS)
-    scenario = replace(scenario, traffic=beside(scenario.traffic, path))
+    network = ways_beside(scenario.network, path)
+    scenario = replace(scenario, traffic=beside(scenario.traffic, path), network=network)
     check(scenario)
     return scenario
 
@@ -223,6 +233,7 @@ def check(scenario: Scenario) -> None:
     servers = servers_by_target(scenario)
     check_trace(scenario.traffic)
     regions = [region.name for region in scenario.regions]
+    check_ways(scenario.network.ways, {f"region:{name}" for name in regions} | set(servers))
     check_failures(scenario.failures, servers, regions)
     check_random(scenario.random_failures, servers, regions, scenario.duration)
     check_clusters(scenario.shields)

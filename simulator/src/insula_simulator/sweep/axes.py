@@ -138,4 +138,12 @@ def _place(content: dict[str, Any], part: str, chosen: str) -> None:
         raise SweepError(f"{part}: {missing[0]!r} is not among {', '.join(known)}")
     gone = {f"{part[:-1]}:{name}" for name in known if name not in names}
     content[part] = [site for site in content[part] if site["name"] in names]
-    content["failures"] = [each for each in content["failures"] if each.get("target") not in gone]
+    for key in ("failures", "random_failures"):
+        content[key] = [each for each in content[key] if not _ends(each) & gone]
+    ways = content["network"]["ways"]
+    content["network"]["ways"] = [way for way in ways if not set(way["between"]) & gone]
+
+
+def _ends(failure: dict[str, Any]) -> set[str]:
+    """The site that fails, or one of whose servers does, and the other end of a partition."""
+    return {failure["target"].partition("/")[0], failure.get("other", "")}
