@@ -65,7 +65,7 @@ def test_a_run_leaves_json_parquet_and_a_page_that_loads_nothing(tmp_path: Path)
     page = (folder / "report.html").read_text()
     seen = _Loaded()
     seen.feed(page)
-    assert (seen.loads, seen.charts) == ([], 5)
+    assert (seen.loads, seen.charts) == ([], 9)
     assert "a &lt;small&gt; one" in page
 
 

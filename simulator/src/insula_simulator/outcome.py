@@ -22,7 +22,7 @@ def write_outcome(simulation: Simulation, folder: Path) -> Result:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as name:
         unfinished = Path(name)
-        html = page(simulation.scenario, result, rows, added(simulation.ledgers))
+        html = page(simulation.scenario, result, rows, added(simulation.ledgers), simulation.watch)
         (unfinished / REPORT).write_text(html, "utf-8")
         rows.write_parquet(unfinished / SERIES)
         (unfinished / RESULT).write_bytes(as_json(result))

@@ -33,6 +33,7 @@ from insula_simulator.shelf import Shelf
 from insula_simulator.steering import steering
 from insula_simulator.tier import Answers, Tier
 from insula_simulator.upstream import Origin, Shields
+from insula_simulator.watching import Watch
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -74,6 +75,7 @@ class Simulation:
         servers = scenario.origin.servers
         rules = layout.pool_rules(scenario, servers, "origin", scenario.seed + 1)
         self.origin = Origin(rules, balanced(scenario, "origin", servers, rules))
+        self.watch = Watch()
         self.tallies = [Tally(self.content.catalogue) for _ in scenario.edges]
         self._rtts = np.ascontiguousarray(self.client_rtts.T)
         self._drawn, self._edge_rows, self._asks = (Shelf(), Shelf()), Shelf(), Shelf()
@@ -129,9 +131,15 @@ class Simulation:
             batch = upcoming()
             while batch:
                 following = self._chunk(crew, batch, upcoming)
+                self._look(batch)
                 on_chunk(int(batch.numbers[-1]) + 1)
                 batch = following()
         self._check()
+
+    def _look(self, batch: Batch) -> None:
+        shields = self.shields.tiers if self.shields else []
+        sites: list[Tier | Origin] = [*self.edges, *shields, self.origin]
+        self.watch.look(float(batch.times[-1]), int(batch.numbers[-1]) + 1, sites, self.origin)
 
     def step(self, crew: Crew, batch: Batch) -> None:
         """Play requests that somebody else made, next in order; nothing is checked."""

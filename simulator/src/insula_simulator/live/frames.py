@@ -8,15 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.live.stepping import Stepping
-from insula_simulator.network import farm
 from insula_simulator.network.account import DELIVERED, added, quantile
 from insula_simulator.network.freshness import COLLAPSED, ERROR, HIT, STALE, STALE_ERROR
-from insula_simulator.network.servers import ACTIVE
 from insula_simulator.policies import POLICIES
 from insula_simulator.report.world import LAND
 from insula_simulator.scenario import Origin, Region, Scenario, Site
 from insula_simulator.tier import Tier
 from insula_simulator.upstream import Origin as OriginTier
+from insula_simulator.watching import servers_of
 
 Ints = npt.NDArray[np.int64]
 
@@ -131,17 +130,8 @@ def _site(
 
 
 def _servers(site: Tier | OriginTier, now: float) -> dict[str, float]:
-    """Servers that are there, those at work, and how long who comes now would wait at least."""
-    if site.balanced:
-        counts = site.balanced.farm.counts[site.balanced.farm.counts[:, farm.ON] == 1]
-        return {"servers": len(counts), "busy": int((counts[:, farm.ACTIVE] > 0).sum()), "wait": 0}
-    active = int(site.pool.counts[ACTIVE])
-    free_at = site.pool.free_at[:active]
-    return {
-        "servers": active,
-        "busy": int((free_at > now).sum()),
-        "wait": max(0.0, float(free_at.min()) - now) if active else 0.0,
-    }
+    there, busy, wait = servers_of(site, now)
+    return {"servers": there, "busy": busy, "wait": wait}
 
 
 def _upwards(stepping: Stepping) -> list[int]:

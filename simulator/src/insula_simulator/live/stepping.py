@@ -16,13 +16,13 @@ from insula_simulator.live.controls import Flash
 from insula_simulator.network.account import new_ledger
 from insula_simulator.network.traffic import FLASH_KEYS, WONDER_KEYS, Plan, synthesize
 from insula_simulator.scenario import Failure, Scenario, Site
-from insula_simulator.simulation import Simulation
+from insula_simulator.simulation import CHUNK, Simulation
 from insula_simulator.tier import Tier
 from insula_simulator.upstream import Origin
 
 FOREVER = 1e14
 """Seconds of a failure that nobody has ended yet."""
-MOST = 1 << 17
+MOST = CHUNK
 """Requests of a step; what would be more makes the step shorter."""
 _GIVEN = ("rules", "pool_rules", "balanced", "down", "unchanged", "terms")
 """What the scenario says of a tier; the rest is what the tier remembers."""

@@ -73,7 +73,8 @@ def _axes(high: float, right: float, unit: str, across_unit: str, x, y) -> str: 
     for step in range(6):
         value = right * step / 5
         parts.append(
-            f'<text class="tick" text-anchor="middle" x="{x(value):.1f}" y="{HEIGHT - 8}">'
+            f'<text class="tick" text-anchor="{"end" if step == 5 else "middle"}" '
+            f'x="{WIDTH - 2 if step == 5 else x(value):.1f}" y="{HEIGHT - 8}">'
             f"{_short(value)}{' ' + across_unit if step == 5 else ''}</text>"
         )
     return "".join(parts)

@@ -14,14 +14,21 @@ from insula_simulator.report.style import framed
 from insula_simulator.report.world import world
 from insula_simulator.results import Place, Result
 from insula_simulator.scenario import Purge, Scenario
+from insula_simulator.watching import Watch
+
+MOST_SITES = 6
+"""Sites whose servers are drawn."""
 
 
-def page(scenario: Scenario, result: Result, series: pl.DataFrame, total: Ledger) -> str:
+def page(
+    scenario: Scenario, result: Result, series: pl.DataFrame, total: Ledger, watch: Watch
+) -> str:
     """The report of a run, self-contained: no script, nothing loaded."""
     return framed(
         result.name,
         f"<h1>{escape(result.name)}</h1><p class=text>{escape(scenario.text)}</p>"
-        f"{_figures(result)}{world(scenario, result)}{_over_time(scenario, series)}"
+        f"{_figures(result)}{world(scenario, result)}"
+        f"{_over_time(scenario, result, series, watch)}"
         f"{_distributions(scenario, total)}<h2>Sites</h2>{_sites(result)}{content(result)}"
         f"{servers(result)}{incidents(result)}"
         f"<h2>Latency by region</h2>{_regions(result)}<h2>Cost</h2>{_costs(result)}"
@@ -45,13 +52,13 @@ def _figures(result: Result) -> str:
     return f'<div class="figures">{cells}</div>'
 
 
-def _over_time(scenario: Scenario, series: pl.DataFrame) -> str:
+def _over_time(scenario: Scenario, result: Result, series: pl.DataFrame, watch: Watch) -> str:
     minutes = (series["second"] / 60).to_list()
     width = scenario.duration / len(series)
     counts = np.maximum(series["requests"].to_numpy(), 1)
     spans = [
         (each.start / 60, (each.start + each.duration) / 60, f"{each.target} {each.kind}")
-        for each in scenario.failures
+        for each in result.failures
     ]
     spans += [(each.at / 60, each.at / 60, _purge(each)) for each in scenario.purges[:10]]
 
@@ -72,6 +79,35 @@ def _over_time(scenario: Scenario, series: pl.DataFrame) -> str:
         lines("Share of requests", minutes, ratio, unit=" %", spans=spans, top=100)
         + lines("Load", minutes, load, unit="/s", spans=spans)
         + lines("Latency", minutes, latency, unit=" ms", spans=spans)
+        + _servers_over_time(scenario, watch, spans)
+    )
+
+
+def _servers_over_time(
+    scenario: Scenario, watch: Watch, spans: Sequence[tuple[float, float, str]]
+) -> str:
+    """As they were found after every chunk of requests: the origin's, and of the other sites those
+    whose servers were the busiest."""
+    minutes = [second / 60 for second in watch.seconds]
+    names = [site.name for site in (*scenario.edges, *scenario.shields)] + ["origin"]
+
+    def busiest(site: int) -> float:
+        return max(
+            (look[site].busy / max(1, look[site].there) for look in watch.servers), default=0
+        )
+
+    chosen = sorted(range(len(names) - 1), key=busiest, reverse=True)[: MOST_SITES - 1]
+    sites = [len(names) - 1, *sorted(chosen)]
+    offload = [("requests", (watch.offload() * 100).tolist())]
+    there, busy, wait = (
+        [(names[i], [float(look[i][column]) * factor for look in watch.servers]) for i in sites]
+        for column, factor in ((0, 1), (1, 1), (2, 1000))
+    )
+    return (
+        lines("Spared the origin", minutes, offload, unit=" %", spans=spans, top=100)
+        + lines("Servers", minutes, there, unit="", spans=spans)
+        + lines("Servers at work", minutes, busy, unit="", spans=spans)
+        + lines("Wait for a server", minutes, wait, unit=" ms", spans=spans)
     )
 
 
