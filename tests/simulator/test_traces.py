@@ -6,6 +6,8 @@ import struct
 import tracemalloc
 from collections.abc import Callable, Iterator
 from io import BufferedReader, BytesIO, RawIOBase
+from pathlib import Path
+from random import Random
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -219,6 +221,73 @@ def test_noise_is_read_or_refused(format_: str, noise: bytes) -> None:
         complaint = str(error)
     assert re.match(r"(line|record) \d+: |not readable as Parquet|the compressed file", complaint)
     assert all(size > 0 for _, size in requests)
+
+
+def whole_files() -> dict[str, bytes]:
+    """A trace of each format that can be read."""
+    table = BytesIO()
+    ids, places = ["a", "b", "c"] * 50, ["x", "y", ""] * 50
+    pl.DataFrame(
+        {"time": range(150), "id": ids, "size": range(150), "region": places}
+    ).write_parquet(table)
+    return {name: text * 20 for name, (text, _, _) in LOGS.items()} | {
+        "csv": b"time,id,size,region\n"
+        + b"".join(b"%d,k%d,9,x\n" % (n, n % 7) for n in range(200)),
+        "parquet": table.getvalue(),
+        "oracleGeneral": b"".join(record(n % 7, n) for n in range(200)),
+        "twitter": b"".join(b"%d,k%d,2,8,1,get,0\n" % (n, n % 7) for n in range(200)),
+    }
+
+
+DAMAGE = (b"\0", b"-1", b"9" * 20, b"1e400", b"nan", b"\xff", b"\r", b"\n", b'"', b",", b"[", b"{")
+
+
+def damaged(text: bytes, chance: Random) -> bytes:
+    """Cut off, changed, with something put in, taken out or repeated."""
+    at = chance.randrange(len(text) + 1)
+    return chance.choice(
+        [
+            text[:at],
+            text[:at] + bytes([chance.randrange(256)]) + text[at + 1 :],
+            text[:at] + chance.choice(DAMAGE) + text[at:],
+            text[:at] + text[at + chance.randint(1, 30) :],
+            text[:at] + text[at // 2 :],
+        ]
+    )
+
+
+@pytest.mark.parametrize("squeeze", [bytes, zstd.compress, gzip.compress])
+@pytest.mark.parametrize("format_", READERS)
+def test_a_damaged_trace_is_read_or_refused(
+    format_: str, squeeze: Callable[[bytes], bytes]
+) -> None:
+    whole, chance = whole_files()[format_], Random(1)
+    complaints = []
+    for _ in range(40):
+        text = squeeze(damaged(damaged(whole, chance), chance))
+        if squeeze is not bytes and chance.random() < 0.5:
+            text = text[:4] + damaged(text[4:], chance)
+        try:
+            for chunk in read_trace(BufferedReader(BytesIO(text)), format_, ("x", "y")):
+                assert (chunk.sizes > 0).all()
+                assert np.isfinite(chunk.times).all()
+        except TraceError as error:
+            complaints.append(str(error))
+    assert len(complaints) > 5
+    known = r"(line|record) \d+: |not readable as Parquet|the compressed file|no column"
+    assert [each for each in complaints if not re.match(known, each)] == []
+
+
+def test_the_lines_of_our_own_gateway_are_a_trace() -> None:
+    """As its configuration writes them, with something for each variable."""
+    conf = (Path(__file__).parents[2] / "nginx" / "access_log.conf").read_text()
+    written = "".join(
+        re.findall(r"^ +'(.*)';?$", conf.split("log_format gateway")[1], re.MULTILINE)
+    )
+    values = {"time_iso8601": "2026-01-02T03:04:05+01:00", "host_logged": "h", "path_logged": "/a",
+              "method_logged": "GET", "body_bytes_sent": "10"}  # fmt: skip
+    line = re.sub(r"\$(\w+)", lambda name: values.get(name[1], "1"), written)
+    assert requests_of("gateway", line.encode() + b"\n") == [(key_of("h/a"), 10)]
 
 
 ROWS = {

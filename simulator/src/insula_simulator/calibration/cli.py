@@ -1,12 +1,11 @@
 """``insula-cdn calibrate``. Exit codes: 0 done, 1 too far apart (``--check``), 2 not measured."""
 
-import signal
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
 import rich_click as click
 
+from insula_simulator.leaving import leaving_in_order
 from insula_simulator.progress import counting_progress
 from insula_simulator.traces import READERS, TraceError
 
@@ -70,11 +69,10 @@ def calibrate(
     from insula_simulator.calibration.verdict import as_fragment, as_text, is_near
     from insula_simulator.calibration.workload import first_of, synthetic, tenth
 
-    signal.signal(signal.SIGTERM, _leave)
     try:
         keys, sizes = first_of(trace, format_, requests) if trace else synthetic(requests)
         capacity = size or tenth(keys, sizes)
-        with counting_progress(len(keys), wanted=progress) as report:
+        with leaving_in_order(), counting_progress(len(keys), wanted=progress) as report:
             result = measure(keys, sizes, capacity, connections, folder, report)
         if fragment:
             fragment.write_text(as_fragment(result), "utf-8")
@@ -87,11 +85,6 @@ def calibrate(
     click.echo(encode(result).decode() if as_json else as_text(result))
     if check and not is_near(result):
         raise SystemExit(1)
-
-
-def _leave(signum: int, frame: FrameType | None) -> NoReturn:
-    """So that NGINX is ended and its folder removed."""
-    raise SystemExit(128 + signum)
 
 
 def _fail(message: str) -> NoReturn:

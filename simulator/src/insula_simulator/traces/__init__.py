@@ -2,7 +2,9 @@
 
 import gzip
 import sys
+import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import BinaryIO, cast
 
 if sys.version_info >= (3, 14):
@@ -52,7 +54,7 @@ def read_trace(file: BinaryIO, format_: str, regions: tuple[str, ...] = ()) -> I
     Raises:
         TraceError: the file is broken; the message says where.
     """
-    start = _ahead(file)
+    start, done = _ahead(file), 0
     opened: BinaryIO = file
     if format_ == "parquet" and start.startswith((_ZSTD, _GZIP)):
         raise TraceError("not readable as Parquet, which is read in place: decompress it first")
@@ -61,12 +63,19 @@ def read_trace(file: BinaryIO, format_: str, regions: tuple[str, ...] = ()) -> I
     elif start.startswith(_GZIP):
         opened = cast(BinaryIO, gzip.GzipFile(fileobj=file))
     try:
-        if regions and format_ in WITH_REGIONS:
-            yield from WITH_REGIONS[format_](opened, regions)
-        else:
-            yield from READERS[format_](opened)
-    except (zstd.ZstdError, EOFError, gzip.BadGzipFile) as error:
-        raise TraceError(f"the compressed file is broken: {error}") from error
+        for chunk in _reader(format_, regions)(opened):
+            yield chunk
+            done += len(chunk.keys)
+    except (zstd.ZstdError, zlib.error, EOFError, gzip.BadGzipFile) as error:
+        raise TraceError(
+            f"the compressed file is broken after {done:,} requests or more: {error}"
+        ) from error
+
+
+def _reader(format_: str, regions: tuple[str, ...]) -> Callable[[BinaryIO], Iterator[Chunk]]:
+    if regions and format_ in WITH_REGIONS:
+        return partial(WITH_REGIONS[format_], regions=regions)
+    return READERS[format_]
 
 
 def _ahead(file: BinaryIO) -> bytes:

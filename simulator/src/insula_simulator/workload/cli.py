@@ -1,14 +1,13 @@
 """``insula-cdn trace``. Exit codes: 0 done, 2 wrong usage or a file that cannot be read."""
 
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import rich_click as click
 
+from insula_simulator.leaving import leaving_in_order
 from insula_simulator.progress import counting_progress, reading_progress
 from insula_simulator.traces import READERS, TraceError, evenly, read_trace
 
@@ -157,19 +156,13 @@ def synth(
 @contextmanager
 def _complaints(source: Path) -> Iterator[None]:
     """What went wrong becomes one line; SIGTERM leaves no unfinished file."""
-    before = signal.signal(signal.SIGTERM, _leave)
     try:
-        yield
+        with leaving_in_order():
+            yield
     except TraceError as error:
         _fail(f"{source}: {error}")
     except OSError as error:
         _fail(f"{error.filename or source}: {error.strerror or error}")
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _leave(signum: int, frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + signum)
 
 
 def _fail(message: str) -> NoReturn:
