@@ -86,17 +86,17 @@ def test_memory_that_grows_is_seen() -> None:
 def test_a_short_run_measures_many_tenants(tmp_path: Path) -> None:
     """Serving, provisioning, migrating alone and beside people, memory."""
     output = tmp_path / "RESULTS.md"
-    scale = ["--sizes", "2,4", "--rounds", "1", "--seconds", "0.1", "--times", "1"]
+    scale = ["--sizes", "3", "--rounds", "1", "--seconds", "0.1", "--times", "1"]
     scale += ["--beside-seconds", "0.5", "--rate", "40", "--soak-minutes", "0.01"]
     command = [sys.executable, str(RUN), "--only", "tenants", *scale, "--output", str(output)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert run.returncode == 0, run.stderr
     text = output.read_text()
     assert [line for line in text.splitlines() if line.startswith("## ")] == [
         "## Serving at scale", "## Provisioning", "## Migrating the fleet", "## Memory at scale",
     ]  # fmt: skip
-    rows = re.findall(r"^\| (2|4) \| (?:uniform|Zipf) \| ([\d.]+) \|", text, re.MULTILINE)
-    assert [tenants for tenants, _ in rows] == ["2", "2", "4", "4"]
+    rows = re.findall(r"^\| (\d+) \| (?:uniform|Zipf) \| ([\d.]+) \|", text, re.MULTILINE)
+    assert [tenants for tenants, _ in rows] == ["3", "3"]
     assert all(float(p50) > 0 for _, p50 in rows)
     beside = re.findall(r"^\| an? (?:column|index) \| \d+ \| [\d.]+ \|.*$", text, re.MULTILINE)
     assert len(beside) == 2

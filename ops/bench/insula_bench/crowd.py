@@ -28,6 +28,8 @@ _PATH = "/api/v1/notes"
 _MODEL = "crowd-1"
 _DAY = 86400
 _THOSE = "SELECT id FROM ctl.tenants WHERE starts_with(slug, 'crowd-') ORDER BY number"
+_MANY = 500
+"""Tenants from which on the disk is waited for, which then has gigabytes to write."""
 _HURRIED = {"fsync": "off", "full_page_writes": "off", "max_wal_size": "8GB"}
 _CATALOGUES = (
     "pg_class", "pg_attribute", "pg_index", "pg_constraint", "pg_depend", "pg_type",
@@ -65,7 +67,7 @@ class Crowd:
         asyncio.run(self._forgo_sync())
         self.shape = asyncio.run(self._populate(tenants))
         self.seconds += time.perf_counter() - started
-        self._ids = asyncio.run(self._settle())
+        self._ids = asyncio.run(self._settle(tenants))
         self.tenants = len(self._ids)
 
     async def _populate(self, tenants: int) -> Shape:
@@ -87,14 +89,15 @@ class Crowd:
                 await admin.execute(f"ALTER SYSTEM SET {name} = '{value}'")
             await admin.execute("SELECT pg_reload_conf()")
 
-    async def _settle(self) -> list[UUID]:
+    async def _settle(self, tenants: int) -> list[UUID]:
         """The tenants' ids."""
         async with self._admin() as admin:
             for table in _CATALOGUES:
                 await admin.execute(f"VACUUM (ANALYZE) pg_catalog.{table}")
             await admin.execute("VACUUM (ANALYZE) ctl.tenants, ctl.tenant_modules, ctl.slots")
             await admin.execute("CHECKPOINT")
-            os.sync()
+            if tenants >= _MANY:
+                os.sync()
             for name in _HURRIED:
                 await admin.execute(f"ALTER SYSTEM RESET {name}")
             await admin.execute("SELECT pg_reload_conf()")
