@@ -209,7 +209,8 @@ def test_a_tenant_elsewhere_is_filled_and_the_catalogue_hears_of_it_in_the_end(
 def test_a_cell_that_is_down_leaves_its_tenants_due_and_the_others_are_migrated(
     two_cells: TwoCells, tmp_path: Path
 ) -> None:
-    fleet = Fleet(two_cells.installation, tmp_path, 1)
+    with two_cells.only_at("home"):
+        fleet = Fleet(two_cells.installation, tmp_path, 1)
     slugs = [f"{fleet.prefix}-{number}" for number in (2, 3, 4)]
     with two_cells.only_at("annex"):
         numbers = [fleet.command.create(slug, "--module", fleet.name)["number"] for slug in slugs]
