@@ -134,20 +134,18 @@ def _catch_up(farm: Farm, rules: FarmRules, now: float) -> None:
 
 
 @compiled
-def _send(
-    farm: Farm, rules: FarmRules, now: float, clock: float, key: int, index: int, avoid: int
-) -> float:
+def _send(farm: Farm, rules: FarmRules, now: float, key: int, index: int, avoid: int) -> float:
     """An attempt: seconds until answered, ``REFUSED`` or ``TIMED_OUT``."""
     s = pick(farm, rules, now, key, avoid)
     farm.tallies[CHOSEN] = s
     if s < 0:
         return REFUSED
-    settle(farm, s, clock)
+    settle(farm, s, now)
     farm.counts[s, REQUESTS] += 1
     if fails(farm, rules, s, now):
         _failed(farm, rules, s, now)
         return REFUSED
-    took: float = join(farm, rules, s, now, clock, index)
+    took: float = join(farm, rules, s, now, index)
     return took
 
 
@@ -165,7 +163,9 @@ def balance(
 ) -> int:
     """Requests in order of time; ``answered`` receives the seconds each took, -1 for a failure. A
     failure is tried once more at another server while the budget lasts: what is refused at once,
-    what times out in a queue after the timeout. Answers the retries."""
+    what times out in a queue after the timeout. Those that wait for that at the end of the chunk
+    join their second queue then, up to a timeout early, rather than keep it for later while others
+    could be served. Answers the retries."""
     # Who waits for a timeout, in order of time: the request, its server (-1 - server: a retry).
     late = np.empty(2 * times.size, np.int64)
     where = np.empty(2 * times.size, np.int64)
@@ -190,7 +190,7 @@ def balance(
             retries += 1
         took = REFUSED
         for _ in range(2):
-            took = _send(farm, rules, now, clock, keys[which], first + which, s)
+            took = _send(farm, rules, clock, keys[which], first + which, s)
             if took != REFUSED or not again or not _may_retry(farm):
                 break
             s, again, retries = farm.tallies[CHOSEN], False, retries + 1

@@ -146,9 +146,8 @@ def fails(farm: Farm, rules: FarmRules, s: int, now: float) -> bool:
 
 
 @compiled
-def join(farm: Farm, rules: FarmRules, s: int, now: float, clock: float, index: int) -> float:
-    """Seconds until answered, or ``TIMED_OUT``. ``clock`` is how far time has come: a retry may
-    join later than that."""
+def join(farm: Farm, rules: FarmRules, s: int, now: float, index: int) -> float:
+    """Seconds until answered, or ``TIMED_OUT``."""
     servers, counts, pool = farm.servers, farm.counts, rules.pool
     begin = max(now, servers[s, FREE_AT])
     if begin - now > pool.timeout:
@@ -171,8 +170,6 @@ def join(farm: Farm, rules: FarmRules, s: int, now: float, clock: float, index: 
     counts[s, TAIL] = node
     counts[s, ACTIVE] += 1
     counts[s, LONGEST] = max(counts[s, LONGEST], counts[s, ACTIVE])
-    # A retry after the end of the chunk is in the list early; what is integrated till then is not.
-    servers[s, AREA] -= max(0.0, now - max(clock, servers[s, AREA_AT]))
     servers[s, FREE_AT] = begin + service
     servers[s, BUSY] += service
     farm.gauges[LATELY_BUSY] += service
