@@ -341,3 +341,30 @@ def test_the_report_has_classes_ram_what_was_fetched_ahead_and_siblings() -> Non
     assert "<td>pushed<td>" not in shown
     _, plain = run(requests=2000)
     assert content(plain) == ""
+
+
+def test_with_everything_on_results_are_the_same_for_any_number_of_threads() -> None:
+    """Two chunks; that nothing gets lost is checked by the run."""
+    edges = clustered(*["all"] * 4)
+    for edge in edges:
+        edge["cache"] = {"size": 30_000_000, "ram": {"size": 3_000_000},
+                         "admission": {"seen": 20_000, "scale": 1e6}}  # fmt: skip
+    changes: dict[str, Any] = {
+        "requests": 100_000,
+        "edges": edges,
+        "traffic": {"classes": [*CLASSES[:3], FILMS | {"prefetch": 1}]},
+        "purges": PURGES,
+        "pushes": [{"at": 100.0, "url": "films/0-4", "chunks": 10}],
+        "failures": [{"target": "origin", "start": 2000.0, "duration": 300.0},
+                     {"target": "edge:Sydney", "start": 1000.0, "duration": 300.0}],
+    }  # fmt: skip
+    results = []
+    for threads in (1, 2):
+        simulation = Simulation(scenario(**changes), threads)
+        simulation.run()
+        results.append(summarise(simulation))
+    assert results[0] == results[1]
+    pushed = results[0].pushed
+    assert pushed is not None
+    assert 50 < pushed.fetches <= 200
+    assert pushed.used > 0

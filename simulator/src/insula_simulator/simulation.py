@@ -42,6 +42,9 @@ CHUNK = 1 << 16
 """Requests of a chunk. Part of the model: how long a fetch takes is learnt from chunk to chunk."""
 
 
+NO_BODIES = np.empty(0, np.int64)
+
+
 class NotConserved(Exception):
     """A request got lost or counted twice: a fault of the simulator, never of a scenario."""
 
@@ -182,7 +185,10 @@ class Simulation:
     def _fetch(self, crew: Crew, split: Sorted, answers: list[Answers]) -> list[Floats]:
         """For each edge the seconds that its fetches took, -1 where they failed."""
         asks, order = split.asks([answer.asked for answer in answers], self._asks)
-        bodies = np.concatenate([answer.bodies for answer in answers])[order]
+        # Shields count the bytes of what they send themselves.
+        unsized = self.shields and not self.peers
+        every = [] if unsized else [answer.bodies for answer in answers]
+        bodies = np.concatenate(every)[order] if every else NO_BODIES
         if self.peers:
             filled, seconds = self.peers.fill(asks, bodies)
             rest = np.flatnonzero(~filled)

@@ -10,6 +10,7 @@ from insula_simulator.batch import Batch
 from insula_simulator.content.admission import Doorkeeper
 from insula_simulator.content.catalogue import Catalogue
 from insula_simulator.content.purges import Purges
+from insula_simulator.network.bringing import PUSH_NUMBERS
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -45,7 +46,9 @@ class Looks:
             passed = ~self.catalogue.cacheable[of]
             sizes = np.where(passed, UNSTORABLE, sizes)
         if self.doorkeeper is not None:
-            sizes = np.where(self.doorkeeper.admitted(batch), sizes, UNSTORABLE)
+            # What is pushed is wanted: nobody asks the doorkeeper.
+            admitted = self.doorkeeper.admitted(batch) | (batch.numbers < PUSH_NUMBERS)
+            sizes = np.where(admitted, sizes, UNSTORABLE)
         purged = np.empty((0, 2))
         if self.purges is not None:
             purged = self.purges.heard(batch.keys, batch.times, self.way)

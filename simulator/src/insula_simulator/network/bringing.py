@@ -46,16 +46,17 @@ def note_use(
     """Requests of an edge in order, its own among them. ``brought`` has for each slot the bytes
     that nobody has asked for yet, of pushed objects below 0. ``counts`` has a row a kind."""
     for i in range(numbers.size):
-        if slots[i] == -1:
-            continue
-        slot = slots[i] if slots[i] >= 0 else -2 - slots[i]
         own = numbers[i] < 0
         kind = PUSHED if numbers[i] < PUSH_NUMBERS else PREFETCHED
-        if slots[i] < 0 or fates[i] == MISS:
-            brought[slot] = 0
         if own and fates[i] == MISS:
             counts[kind, FETCHES] += 1
             counts[kind, FETCHED_BYTES] += sizes[i]
+        if slots[i] == -1:
+            continue
+        slot = slots[i] if slots[i] >= 0 else -2 - slots[i]
+        if slots[i] < 0 or fates[i] == MISS:
+            brought[slot] = 0
+        if own and fates[i] == MISS:
             brought[slot] = sizes[i] if kind == PREFETCHED else -sizes[i]
         elif not own and brought[slot] != 0 and fates[i] in (HIT, STALE, COLLAPSED):
             kind = PREFETCHED if brought[slot] > 0 else PUSHED
