@@ -26,8 +26,8 @@ MOST = CHUNK
 """Requests of a step; what would be more makes the step shorter."""
 _GIVEN = ("rules", "pool_rules", "balanced", "down", "unchanged", "terms")
 """What the scenario says of a tier; the rest is what the tier remembers."""
-_STORED = ("cache", "expires", "ready", "began", "looks", "storage")
-"""Of that, what is about stored objects."""
+_SERVING = ("pool", "fetch", "arrived", "asked", "failed", "retries", "bytes_fetched")
+"""Of that, what is not about stored objects: what a site with a new cache still remembers."""
 
 
 class Stepping:
@@ -168,7 +168,7 @@ def _take_over(old: list[Tier], new: list[Tier], before: list[Site], after: list
     for i, tier in enumerate(new):
         names = [each.name for each in fields(Tier) if each.name not in _GIVEN]
         if before[i].cache != after[i].cache:
-            names = [name for name in names if name not in _STORED]
+            names = list(_SERVING)
         _remember(old[i], tier, names)
 
 
