@@ -68,7 +68,7 @@ def with_room(state: State, more: int) -> State:
     """The same cache with room for ``more`` further objects."""
     rows, needed = len(state.nodes), int(state.regs[TOP]) + more
     if needed > rows:
-        grown = max(needed, rows + rows // 4)
+        grown = max(needed, rows + rows // 2)
         lengthen(state.nodes, grown)
         if len(state.scores) > 1:
             lengthen(state.scores, grown)
