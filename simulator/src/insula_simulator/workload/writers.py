@@ -4,10 +4,10 @@ import gzip
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO, cast
 
 import numpy as np
@@ -126,17 +126,11 @@ def write_text(text: str, path: Path) -> None:
 
 @contextmanager
 def _unfinished(path: Path) -> Iterator[Path]:
-    """A file beside ``path`` that is gone afterwards, unless it was moved."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-unfinished-", dir=path.parent)
-    os.close(handle)
-    os.chmod(name, 0o666 & ~_umask())
+    """A file beside ``path`` that is gone afterwards, unless it was moved. Its name is chosen
+    first: at no moment is there a file that nobody would remove."""
+    file = path.with_name(f".{path.name}-unfinished-{token_hex(8)}")
     try:
-        yield Path(name)
+        file.open("xb").close()
+        yield file
     finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+        file.unlink(missing_ok=True)
