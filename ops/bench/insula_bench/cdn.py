@@ -35,9 +35,11 @@ CITIES = {
     "Seoul": (37.6, 127.0), "Sydney": (-33.9, 151.2),
 }  # fmt: skip
 SHIELDS = ("Frankfurt", "New York", "Singapore")
-OBJECTS = 1_000_000
-"""Of a catalogue of about 160 GB under Zipf 1.0; an edge keeps a third of it."""
-EDGE_BYTES, SHIELD_BYTES = 50_000_000_000, 100_000_000_000
+CATALOGUES = (1_000_000, 100_000)
+"""Objects, of about 160 kB under Zipf 1.0. The smaller one fits better into a processor's caches,
+which helps whoever has but one table of them more than whoever has 23."""
+EDGE_BYTES, SHIELD_BYTES = 50_000, 100_000
+"""For each object: an edge keeps a third of the catalogue."""
 ENGINES = {
     "LRU": libcachesim.LRU, "SIEVE": libcachesim.Sieve, "S3-FIFO": libcachesim.S3FIFO,
 }  # fmt: skip
@@ -56,30 +58,37 @@ TEN_TIMES = 10
 
 
 @dataclass
-class Found:
-    """Requests a second by turn, and megabytes of the whole process by length of the run."""
+class Contest:
+    """Requests a second by turn: ours by threads, and libCacheSim's engines."""
 
-    requests: int
     network: dict[int, list[float]] = field(default_factory=dict)
     one_cache: dict[str, list[float]] = field(default_factory=dict)
+    hit_ratio: float = 0.0
+
+
+@dataclass
+class Found:
+    """Contests by catalogue, and megabytes of the whole process by length of the run."""
+
+    requests: int
+    contests: dict[int, Contest] = field(default_factory=dict)
     policies: dict[str, tuple[float, float]] = field(default_factory=dict)
     """One cache: ours and libCacheSim's, both reading the same file."""
-    hit_ratio: float = 0.0
     megabytes: dict[int, float] = field(default_factory=dict)
 
 
-def scenario(requests: int) -> Scenario:
+def scenario(requests: int, objects: int = CATALOGUES[0]) -> Scenario:
     """20 edges, 3 shields, an origin; distances, queues, collapsing."""
     where = [{"name": n, "latitude": a, "longitude": o} for n, (a, o) in CITIES.items()]
     return msgspec.convert(
         {
             "name": "bench",
             "requests": requests,
-            "traffic": {"objects": OBJECTS, "zipf": 1.0},
+            "traffic": {"objects": objects, "zipf": 1.0},
             "regions": where,
-            "edges": [site | {"cache": {"size": EDGE_BYTES}} for site in where],
+            "edges": [site | {"cache": {"size": objects * EDGE_BYTES}} for site in where],
             "shields": [
-                site | {"cache": {"size": SHIELD_BYTES}}
+                site | {"cache": {"size": objects * SHIELD_BYTES}}
                 for site in where
                 if site["name"] in SHIELDS
             ],
@@ -94,29 +103,36 @@ def scenario(requests: int) -> Scenario:
 
 
 def measure(folder: Path, *, requests: int, rounds: int) -> Found:
-    """Turns: the network with one thread and with one a core, then each engine of libCacheSim. The
-    network's time includes drawing its requests, libCacheSim's reading the very same ones."""
-    trace = folder / "trace.oracleGeneral"
-    _write(trace, requests)
+    """The network's time includes drawing its requests, libCacheSim's reading the very same ones
+    from a file."""
     found = Found(requests)
-    threads = sorted({1, os.cpu_count() or 1})
-    # The first turn, which is not counted, compiles and brings in the memory.
-    for turn in range(rounds + 1):
-        for count in threads:
-            simulation = Simulation(scenario(requests), count)
-            rate = _rate(requests, simulation.run)
-            if turn:
-                found.network.setdefault(count, []).append(rate)
-        for name, engine in ENGINES.items():
-            rate = _theirs(engine, trace, requests, EDGE_BYTES)
-            if turn:
-                found.one_cache.setdefault(name, []).append(rate)
-    found.hit_ratio = summarise(simulation).hit_ratio
-    del simulation
+    for objects in CATALOGUES:
+        found.contests[objects] = _contest(folder, requests, objects, rounds)
     _measure_policies(folder, requests // 10, found)
     for length in (requests, TEN_TIMES * requests):
         found.megabytes[length] = _megabytes(folder, length)
     return found
+
+
+def _contest(folder: Path, requests: int, objects: int, rounds: int) -> Contest:
+    """Turns: the network with one thread and with one a core, then each engine of libCacheSim."""
+    trace = folder / "trace.oracleGeneral"
+    _write(trace, scenario(requests, objects))
+    contest = Contest()
+    threads = sorted({1, os.cpu_count() or 1})
+    # The first turn, which is not counted, compiles and brings in the memory.
+    for turn in range(rounds + 1):
+        for count in threads:
+            simulation = Simulation(scenario(requests, objects), count)
+            rate = _rate(requests, simulation.run)
+            if turn:
+                contest.network.setdefault(count, []).append(rate)
+        for name, engine in ENGINES.items():
+            rate = _theirs(engine, trace, requests, objects * EDGE_BYTES)
+            if turn:
+                contest.one_cache.setdefault(name, []).append(rate)
+    contest.hit_ratio = summarise(simulation).hit_ratio
+    return contest
 
 
 def _theirs(engine: Callable[..., Any], trace: Path, requests: int, capacity: int) -> float:
@@ -128,7 +144,7 @@ def _theirs(engine: Callable[..., Any], trace: Path, requests: int, capacity: in
 
 def _measure_policies(folder: Path, requests: int, found: Found) -> None:
     trace = folder / "short.oracleGeneral"
-    _write(trace, requests)
+    _write(trace, scenario(requests))
     for name, engine in POLICIES.items():
         warm_up(name)
         with trace.open("rb") as file:
@@ -143,19 +159,19 @@ def _rate(requests: int, work: Callable[[], object]) -> float:
     return requests / (time.perf_counter() - started)
 
 
-def _write(trace: Path, requests: int) -> None:
+def _write(trace: Path, drawn: Scenario) -> None:
     with trace.open("wb") as file:
-        for keys, sizes, times in _requests(requests):
+        for keys, sizes, times in _requests(drawn):
             records = np.zeros(len(keys), ORACLE_RECORD)
             records["time"], records["key"], records["size"] = times, keys, sizes
             records["following"] = -1
             records.tofile(file)
 
 
-def _requests(requests: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _requests(drawn: Scenario) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """The very requests that the network gets."""
-    plan = traffic_plan(scenario(requests))
-    for start, end in pairwise([*range(0, requests, 1 << 18), requests]):
+    plan = traffic_plan(drawn)
+    for start, end in pairwise([*range(0, drawn.requests, 1 << 18), drawn.requests]):
         keys, sizes, regions = (np.empty(end - start, np.int64) for _ in range(3))
         times = np.empty(end - start)
         synthesize(plan, start, keys, sizes, times, regions)

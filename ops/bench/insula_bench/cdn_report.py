@@ -2,47 +2,44 @@
 
 from statistics import median
 
-from insula_bench.cdn import (
-    CITIES,
-    EDGE_BYTES,
-    HASH_POWER,
-    OBJECTS,
-    POLICY_BYTES,
-    SHIELD_BYTES,
-    SHIELDS,
-    Found,
-)
+from insula_bench.cdn import CITIES, HASH_POWER, POLICY_BYTES, SHIELDS, Contest, Found
 
 _TARGET = 1.0
 _SECOND_CORE = 1.6
 
 
 def section(found: Found) -> str:
-    threads = max(found.network)
-    ours = median(found.network[threads])
+    memory = ", ".join(f"{count:,}: {size:,.0f} MB" for count, size in found.megabytes.items())
+    contests = "\n\n".join(_contest(*contest) for contest in found.contests.items())
+    return (
+        f"## CDN simulator\n\n{len(CITIES)} edges, {len(SHIELDS)} shields and an origin, with "
+        "round trips by great circle, queues and request collapsing, drawing its own traffic: Zipf "
+        f"1.0 over objects of about 160 kB, {found.requests:,} requests, starting empty; LRU, an "
+        "edge keeps a third of the catalogue, a shield two thirds. Beside it one cache of an "
+        "edge's size in libCacheSim's C engine, reading the very same requests (oracleGeneral, "
+        f"`process_trace`, hash power {HASH_POWER}), in turns. Target: at least {_TARGET} of each, "
+        f"and {_SECOND_CORE} times one thread with two.\n\n{contests}\n\n"
+        f"Memory by requests ({max(found.contests):,} objects): {memory}.\n\n"
+        f"{_policies(found)}\n\nAgain: `python ops/bench/run.py --only cdn`\n"
+    )
+
+
+def _contest(objects: int, contest: Contest) -> str:
+    threads = max(contest.network)
+    ours = median(contest.network[threads])
     rows = [
         f"| network, {count} thread{'s' if count > 1 else ''} | {_millions(rates)} | |"
-        for count, rates in found.network.items()
+        for count, rates in contest.network.items()
     ]
-    for name, rates in found.one_cache.items():
+    for name, rates in contest.one_cache.items():
         ratio = ours / median(rates)
         mark = "yes" if ratio >= _TARGET else "**no**"
         rows.append(f"| libCacheSim, {name} | {_millions(rates)} | {ratio:.2f} ({mark}) |")
-    second = ours / median(found.network[1])
-    memory = ", ".join(f"{count:,}: {size:,.0f} MB" for count, size in found.megabytes.items())
+    second = ours / median(contest.network[1])
     return (
-        f"## CDN simulator\n\n{len(CITIES)} edges of {EDGE_BYTES / 1e9:,.0f} GB (LRU), "
-        f"{len(SHIELDS)} shields of {SHIELD_BYTES / 1e9:,.0f} GB and an origin, with round trips "
-        "by great circle, queues and request collapsing, drawing its own traffic: Zipf 1.0 over "
-        f"{OBJECTS:,} objects of about 160 kB, {found.requests:,} requests, starting empty; its "
-        f"edges' hit ratio is {found.hit_ratio:.2f}. Beside it one cache of an edge's size in "
-        "libCacheSim's C engine, reading the very same requests (oracleGeneral, `process_trace`, "
-        f"hash power {HASH_POWER}), in turns. Target: at least {_TARGET} of each.\n\n"
-        "| | million requests a second | network beside it |\n|---|---|---|\n"
-        + "\n".join(rows)
-        + f"\n\n{threads} threads against one: {second:.2f} times (target {_SECOND_CORE}). "
-        f"Memory by requests: {memory}.\n\n{_policies(found)}\n\n"
-        "Again: `python ops/bench/run.py --only cdn`\n"
+        f"A catalogue of {objects:,} objects, of which {contest.hit_ratio:.2f} is hit at the "
+        f"edge; {threads} threads against one: {second:.2f} times.\n\n"
+        "| | million requests a second | network beside it |\n|---|---|---|\n" + "\n".join(rows)
     )
 
 
