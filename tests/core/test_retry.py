@@ -59,8 +59,12 @@ def test_error_of_the_second_attempt_is_its_own(monkeypatch: pytest.MonkeyPatch)
     assert answers(monkeypatch, CHANGED, RowNotFound()) == (404, 2)
 
 
-def test_third_failure_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert answers(monkeypatch, *[CHANGED] * 3) == (503, 3)
+def test_a_plan_may_be_stale_on_every_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answers(monkeypatch, *[CHANGED] * 9, None) == (200, 10)
+
+
+def test_tenth_failure_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert answers(monkeypatch, *[CHANGED] * 10) == (503, 10)
 
 
 def test_other_errors_are_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,8 @@ from litestar.exceptions import NotFoundException
 from insula_bench.statements import list_statement
 
 DATABASE = "BENCH_DATABASE_URL"
-"""A login that may touch the tenant's tables, with the tenant's schema as ``search_path``."""
+"""A login that may touch the tenant's tables, with the tenant's schema and what all share as
+``search_path``."""
 AUTHOR = "BENCH_AUTHOR_ID"
 
 Acquire = Callable[[], AbstractAsyncContextManager[asyncpg.Connection]]

@@ -78,7 +78,7 @@ class Contest:
         admin = self._installation.settings.database_url
         number = asyncio.run(_prepare(admin, tenant["id"]))
         url = urlsplit(admin)
-        query = f"{url.query}&search_path=t_{number}".lstrip("&")
+        query = f"{url.query}&search_path=t_{number},ext".lstrip("&")
         return {
             bare.DATABASE: urlunsplit(url._replace(query=query)),
             bare.AUTHOR: api.call("GET", "/api/v1/me")["user"]["id"],
