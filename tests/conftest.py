@@ -6,6 +6,7 @@ pytest_plugins = [
     "fixtures.installation",
     "fixtures.background",
     "fixtures.brokers",
+    "fixtures.browser",
     "fixtures.cells",
     "fixtures.receiver",
     "fixtures.collector",

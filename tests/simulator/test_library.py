@@ -12,7 +12,7 @@ import insula_simulator
 import numpy as np
 import polars as pl
 import pytest
-from insula_simulator.library import Run, simulate
+from insula_simulator import Run, simulate
 from simulator.networks import described, scenario
 from simulator.test_run import as_toml
 

@@ -1,8 +1,6 @@
 """``insula-cdn live``: the page in a real browser, and what its server refuses."""
 
 import json
-import os
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,20 +9,18 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner
+from fixtures.browser import MILLISECONDS
 from insula_simulator.cli import main
 from insula_simulator.crew import Crew
 from insula_simulator.live.controls import Flash
 from insula_simulator.live.frames import Counts, frame
 from insula_simulator.live.serving import Live
 from insula_simulator.live.stepping import Stepping
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 from simulator.networks import described, scenario
 from simulator.test_run import as_toml
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-MILLISECONDS = 60_000
 
 
 @dataclass(frozen=True)
@@ -48,20 +44,6 @@ async def address() -> AsyncIterator[Address]:
     server.close()
     await server.wait_closed()
     await live.stop()
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        if "CI" in os.environ or os.geteuid() == 0:  # where `make test` installs it
-            pytest.fail("chromium is missing")
-        pytest.skip("chromium is missing; on Debian: apt-get install chromium")
-    expect.set_options(timeout=MILLISECONDS)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        await browser.close()
 
 
 async def visit(browser: Browser, address: Address, faults: list[str], **about: Any) -> Page:

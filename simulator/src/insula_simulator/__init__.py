@@ -7,15 +7,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from insula_simulator.library import Run, simulate, sweep_table
+    from insula_simulator.api import Run, simulate, sweep_table
     from insula_simulator.scenario import read_scenario
 
 __all__ = ["Run", "read_scenario", "simulate", "sweep_table"]
 
 _HOMES = {
-    "Run": "insula_simulator.library",
-    "simulate": "insula_simulator.library",
-    "sweep_table": "insula_simulator.library",
+    "Run": "insula_simulator.api",
+    "simulate": "insula_simulator.api",
+    "sweep_table": "insula_simulator.api",
     "read_scenario": "insula_simulator.scenario",
 }
 

@@ -1,32 +1,11 @@
 """The page in a real browser: Debian's chromium, driven by playwright."""
 
-import os
-import shutil
-from collections.abc import AsyncIterator
-
 import pytest
 from fixtures.background import WorkerProcess
+from fixtures.browser import MILLISECONDS
 from fixtures.installation import Installation, SignUp, TestTenant
 from fixtures.polls import cast, exported, new_poll, results_with, voted
-from playwright.async_api import Browser, Page, async_playwright, expect
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-MILLISECONDS = 60_000
-"""How long anything may take; generous, since machines are slow."""
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        if "CI" in os.environ or os.geteuid() == 0:  # where `make test` installs it
-            pytest.fail("chromium is missing")
-        pytest.skip("chromium is missing; on Debian: apt-get install chromium")
-    expect.set_options(timeout=MILLISECONDS)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=FLAGS)
-        yield browser
-        await browser.close()
+from playwright.async_api import Browser, Page, expect
 
 
 @pytest.fixture
