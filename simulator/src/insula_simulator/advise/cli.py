@@ -4,7 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from insula_simulator.sweep.cli import fail, play, read, threads_of
+from insula_simulator.sweep.cli import Searching, fail, play, read, searching
 
 
 @click.command()
@@ -19,17 +19,7 @@ from insula_simulator.sweep.cli import fail, play, read, threads_of
     "--sizes", metavar="RANGE",
     help="Of an edge's cache, as 1GB..64GB:7log; by default an eighth to eight times the largest.",
 )  # fmt: skip
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the results; by default NAME-advice beside the scenario.",
-)  # fmt: skip
-@click.option("--restart", is_flag=True, help="Forget what an earlier search left in the folder.")
-@click.option("--requests", type=click.IntRange(min=1), help="Instead of the scenario's number.")
-@click.option("--seed", type=click.IntRange(min=0, max=(1 << 62) - 1), help="Likewise.")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Runs at a time; by default the cores.")
-@click.option("--ray", is_flag=True, help="Run on Ray, on the cluster in RAY_ADDRESS if set.")
-@click.option("--progress/--no-progress", default=None, help="By default on a terminal.")
-@click.option("--json", "as_json", is_flag=True, help="Print the advice as JSON.")
+@searching("advice")
 def advise(
     *,
     scenario: Path,
@@ -37,14 +27,7 @@ def advise(
     budget: float,
     policies: str | None,
     sizes: str | None,
-    out: Path | None,
-    restart: bool,
-    requests: int | None,
-    seed: int | None,
-    jobs: int | None,
-    ray: bool,
-    progress: bool | None,
-    as_json: bool,
+    how: Searching,
 ) -> None:
     """Find the edges, policy and cache size that meet a p99 at least cost.
 
@@ -59,14 +42,13 @@ def advise(
     from insula_simulator.sweep.goal import parse_bound
     from insula_simulator.sweep.values import SweepError, parse_values
 
-    folder = out or scenario.with_name(f"{scenario.stem}-advice")
-    described = read(scenario, requests, seed)
+    folder, described = how.folder(scenario), read(scenario, how.requests, how.seed)
     try:
         chosen = tuple(policies.split(",")) if policies else POLICIES
         bytes_ = parse_values(sizes) if sizes else None
         limit = parse_bound(f"p99<={p99}").limit
-        plan = replace(question(described, limit, budget, chosen, bytes_), threads=threads_of(jobs))
-        found = play(plan, folder, search, jobs=jobs, ray=ray, restart=restart, progress=progress)
+        plan = replace(question(described, limit, budget, chosen, bytes_), threads=how.threads)
+        found = play(plan, folder, search, how)
         files.write_outcome(
             found.sweep, folder, outcome.page(found), files.as_json(outcome.as_told(found))
         )
@@ -74,7 +56,7 @@ def advise(
         fail(str(error))
     except OSError as error:
         fail(f"{folder}: {error.strerror}")
-    if as_json:
+    if how.as_json:
         click.echo(files.as_json(outcome.as_told(found)), nl=False)
     else:
         click.echo("\n".join([*outcome.sentences(found), f"report: {folder / files.REPORT}"]))

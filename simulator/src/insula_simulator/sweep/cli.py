@@ -3,8 +3,10 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import rich_click as click
 from msgspec.structs import replace
@@ -16,6 +18,69 @@ if TYPE_CHECKING:
     from insula_simulator.sweep.sweeping import OnRun, Plan, Runs, Sweep
 
 Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Searching:
+    """How a search is run: what ``sweep`` and ``advise`` take alike."""
+
+    kind: str
+    out: Path | None
+    restart: bool
+    requests: int | None
+    seed: int | None
+    jobs: int | None
+    ray: bool
+    progress: bool | None
+    as_json: bool
+
+    def folder(self, scenario: Path) -> Path:
+        return self.out or scenario.with_name(f"{scenario.stem}-{self.kind}")
+
+    @property
+    def threads(self) -> int:
+        """What each run may use when so many share the cores."""
+        cores = os.cpu_count() or 1
+        return max(1, cores // (self.jobs or cores))
+
+
+def searching(kind: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options of :class:`Searching`, given to the command as ``how``; results are by default in
+    a folder that ends in ``kind``."""
+    options = (
+        click.option(
+            "--out", type=click.Path(file_okay=False, path_type=Path),
+            help=f"Folder of the results; by default NAME-{kind} beside the scenario.",
+        ),
+        click.option(
+            "--restart", is_flag=True, help="Forget what an earlier search left in the folder."
+        ),
+        click.option(
+            "--requests", type=click.IntRange(min=1), help="Instead of the scenario's number."
+        ),
+        click.option("--seed", type=click.IntRange(min=0, max=(1 << 62) - 1), help="Likewise."),
+        click.option(
+            "--jobs", type=click.IntRange(1, 256), help="Runs at a time; by default the cores."
+        ),
+        click.option(
+            "--ray", is_flag=True, help="Run on Ray, on the cluster in RAY_ADDRESS if set."
+        ),
+        click.option("--progress/--no-progress", default=None, help="By default on a terminal."),
+        click.option("--json", "as_json", is_flag=True, help=f"Print the {kind} as JSON."),
+    )  # fmt: skip
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def called(**values: Any) -> None:
+            shared = {each.name: values.pop(each.name) for each in fields(Searching)[1:]}
+            command(**values, how=Searching(kind, **shared))
+
+        decorated: Callable[..., None] = called
+        for option in reversed(options):
+            decorated = option(decorated)
+        return decorated
+
+    return decorate
 
 
 @click.command()
@@ -38,17 +103,7 @@ Found = TypeVar("Found")
     "--refine", default=16, show_default=True, type=click.IntRange(0, 1000),
     help="Most runs of an adaptive search between the points of the grid.",
 )  # fmt: skip
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the results; by default NAME-sweep beside the scenario.",
-)  # fmt: skip
-@click.option("--restart", is_flag=True, help="Forget what an earlier sweep left in the folder.")
-@click.option("--requests", type=click.IntRange(min=1), help="Instead of the scenario's number.")
-@click.option("--seed", type=click.IntRange(min=0, max=(1 << 62) - 1), help="Likewise.")
-@click.option("--jobs", type=click.IntRange(1, 256), help="Runs at a time; by default the cores.")
-@click.option("--ray", is_flag=True, help="Run on Ray, on the cluster in RAY_ADDRESS if set.")
-@click.option("--progress/--no-progress", default=None, help="By default on a terminal.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+@searching("sweep")
 def sweep(
     *,
     scenario: Path,
@@ -58,14 +113,7 @@ def sweep(
     subject_to: tuple[str, ...],
     search: str | None,
     refine: int,
-    out: Path | None,
-    restart: bool,
-    requests: int | None,
-    seed: int | None,
-    jobs: int | None,
-    ray: bool,
-    progress: bool | None,
-    as_json: bool,
+    how: Searching,
 ) -> None:
     """Run a scenario with many values of its keys, and compare.
 
@@ -79,21 +127,20 @@ def sweep(
     from insula_simulator.sweep.sweeping import sweep as play_all
     from insula_simulator.sweep.values import SweepError
 
-    folder = out or scenario.with_name(f"{scenario.stem}-sweep")
-    described = read(scenario, requests, seed)
+    folder, described = how.folder(scenario), read(scenario, how.requests, how.seed)
     try:
         file = read_grid(grid) if grid else Grid()
         axes = [axis_of(*each) for each in file.vary.items()] + [parse_axis(each) for each in vary]
         goal = parse_goal(minimise or file.minimise, (*file.subject_to, *subject_to))
         chosen = search or file.search or "grid"
-        plan = Plan(described, axes, goal, chosen, refine, threads_of(jobs))
-        found = play(plan, folder, play_all, jobs=jobs, ray=ray, restart=restart, progress=progress)
+        plan = Plan(described, axes, goal, chosen, refine, how.threads)
+        found = play(plan, folder, play_all, how)
         outcome.write_outcome(found, folder)
     except SweepError as error:
         fail(str(error))
     except OSError as error:
         fail(f"{folder}: {error.strerror}")
-    if as_json:
+    if how.as_json:
         click.echo(outcome.as_json(outcome.told(found)), nl=False)
     else:
         _print(found, folder / outcome.REPORT)
@@ -115,21 +162,8 @@ def read(path: Path, requests: int | None, seed: int | None) -> "Scenario":
     return replace(described, **{k: v for k, v in changes.items() if v is not None})
 
 
-def threads_of(jobs: int | None) -> int:
-    """What each run may use when so many share the cores."""
-    cores = os.cpu_count() or 1
-    return max(1, cores // (jobs or cores))
-
-
 def play(
-    plan: "Plan",
-    folder: Path,
-    search: "Callable[[Plan, Runs], Found]",
-    *,
-    jobs: int | None,
-    ray: bool,
-    restart: bool,
-    progress: bool | None,
+    plan: "Plan", folder: Path, search: "Callable[[Plan, Runs], Found]", how: Searching
 ) -> "Found":
     """What the search finds by runs that are kept in the folder. Raises SweepError."""
     from insula_simulator.sweep.executing import executor, prepare
@@ -137,11 +171,11 @@ def play(
     from insula_simulator.sweep.sweeping import Runs, check_points, head
 
     check_points(plan)
-    with counting_runs(progress) as report:
+    with counting_runs(how.progress) as report:
         prepare(plan.scenario, [axis.values for axis in plan.axes])
         with (
-            Journal(folder, head(plan.scenario, plan.axes), restart=restart) as journal,
-            executor(jobs or os.cpu_count() or 1, ray=ray) as execute,
+            Journal(folder, head(plan.scenario, plan.axes), restart=how.restart) as journal,
+            executor(how.jobs or os.cpu_count() or 1, ray=how.ray) as execute,
         ):
             return search(plan, Runs(plan, journal, execute, report))
 
