@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,27 @@ def test_sites_are_chosen_and_numbers_multiplied() -> None:
     assert [edge.name for edge in made.edges] == ["Frankfurt", "Singapore"]
     assert made.edges[0].cache.size == 15_000_000
     assert (made.shields, made.failures) == ([], [])
+
+
+def test_a_sweep_on_ray_without_ray_says_what_to_do(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    done = sweep(file, "--vary", "http.ttl=60", "--ray", "--requests", "1000")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "pip install 'ray>=2.40'" in done.stderr
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="Ray is large: pip install ray to see this")
+def test_a_sweep_on_ray_finds_the_same(file: Path, tmp_path: Path) -> None:
+    found = []
+    for how in (["--ray"], ["--jobs", "1"]):
+        out = tmp_path / how[0]
+        command = [SCRIPT, "sweep", file, *GRID, "--out", out, *how]
+        assert subprocess.run(command, capture_output=True, timeout=300, check=False).stderr == b""
+        lines = (out / "runs.jsonl").read_text().splitlines()
+        found.append((sorted(lines), (out / "result.json").read_bytes()))
+    assert found[0] == found[1]
 
 
 def evaluated(at: dict[str, float], seen: list[Point]) -> Any:

@@ -175,7 +175,7 @@ def play(
         prepare(plan.scenario, [axis.values for axis in plan.axes])
         with (
             Journal(folder, head(plan.scenario, plan.axes), restart=how.restart) as journal,
-            executor(how.jobs or os.cpu_count() or 1, ray=how.ray) as execute,
+            executor(how.jobs, ray=how.ray) as execute,
         ):
             return search(plan, Runs(plan, journal, execute, report))
 

@@ -14,11 +14,13 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from multiprocessing.connection import wait
 from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
+from insula_simulator.leaving import leaving_in_order
 from insula_simulator.policies import POLICIES
 from insula_simulator.replay import is_compiled, warm_up
 from insula_simulator.results import summarise
@@ -110,28 +112,65 @@ def _enter_worker() -> None:
 
 
 @contextmanager
-def on_ray(jobs: int) -> Iterator[Executor]:
-    """On the cluster that RAY_ADDRESS names, or on one started here for ``jobs`` runs at a time.
-    Raises SweepError: Ray is not installed."""
+def on_ray(jobs: int | None) -> Iterator[Executor]:
+    """On the cluster that RAY_ADDRESS names, or on one started here for ``jobs`` runs at a time; a
+    run takes as many CPUs as it has threads.
+
+    Raises:
+        SweepError: Ray is not installed, its cluster is not there, or a worker was killed.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # or it reports to its makers
     try:
         ray: Any = importlib.import_module("ray")
     except ImportError as error:
-        raise SweepError("--ray needs the package: pip install 'insula-simulator[ray]'") from error
-    here = {} if "RAY_ADDRESS" in os.environ else {"num_cpus": jobs, "include_dashboard": False}
-    ray.init(log_to_driver=False, logging_level="error", **here)
-    remote = ray.remote(num_cpus=1)(play)
+        raise SweepError(
+            "--ray needs Ray: pip install 'ray>=2.40' where insula-cdn is installed (it is the "
+            "extra `ray` of insula-simulator), or leave --ray out and use --jobs"
+        ) from error
+    with leaving_in_order():
+        _join_cluster(ray, jobs)
+        try:
+            # Ray's own handler of SIGTERM prints its stack and aborts.
+            with leaving_in_order():
+                yield lambda tasks: _on_cluster(ray, tasks, jobs)
+        finally:
+            ray.shutdown()
 
-    def execute(tasks: Sequence[Task]) -> Iterator[Outcome]:
-        waiting = [remote.remote(task) for task in tasks]
-        while waiting:
+
+def _join_cluster(ray: Any, jobs: int | None) -> None:
+    cores = os.cpu_count() or 1
+    here = {"num_cpus": max(cores, jobs or cores), "include_dashboard": False}
+    there = "RAY_ADDRESS" in os.environ
+    try:
+        ray.init(log_to_driver=False, logging_level="error", **({} if there else here))
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        cluster = os.environ.get("RAY_ADDRESS", "a cluster here")
+        raise SweepError(f"Ray does not reach {cluster} (RAY_ADDRESS): {error}") from error
+
+
+def _on_cluster(ray: Any, tasks: Sequence[Task], jobs: int | None) -> Iterator[Outcome]:
+    """Never more than ``jobs`` at a time; all of them where that is not said: Ray queues them."""
+    left = iter(tasks)
+    play_there = ray.remote(play)
+    waiting: list[Any] = []
+    try:
+        while True:
+            free = len(tasks) if jobs is None else jobs - len(waiting)
+            waiting += [play_there.options(num_cpus=each.threads).remote(each)
+                        for each in islice(left, free)]  # fmt: skip
+            if not waiting:
+                return
             done, waiting = ray.wait(waiting)
             yield from ray.get(done)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from error
+    except ray.exceptions.RayError as error:
+        raise SweepError(
+            f"a run was lost on Ray ({type(error).__name__}), perhaps for want of memory: the same "
+            "command goes on where this one stopped"
+        ) from error
 
-    try:
-        yield execute
-    finally:
-        ray.shutdown()
 
-
-def executor(jobs: int, *, ray: bool) -> AbstractContextManager[Executor]:
-    return on_ray(jobs) if ray else processes(jobs)
+def executor(jobs: int | None, *, ray: bool) -> AbstractContextManager[Executor]:
+    """``jobs`` None: as many as there are cores, here or on the cluster."""
+    return on_ray(jobs) if ray else processes(jobs or os.cpu_count() or 1)
