@@ -34,7 +34,7 @@ def erlang_c(servers: int, load: float) -> float:
 def test_waiting_is_within_2_percent_of_erlang_c(servers: int, load: float) -> None:
     arrivals = np.cumsum(np.random.default_rng(servers).exponential(1 / load, REQUESTS))
     answered = np.empty(REQUESTS)
-    serve(new_pool(servers, servers, 60.0), pool_rules(servers), arrivals, 0, answered)
+    serve(new_pool(pool_rules(servers)), pool_rules(servers), arrivals, 0, answered)
     expected = 1.0 + erlang_c(servers, load) / (servers - load)
     assert answered.mean() == pytest.approx(expected, rel=0.02)
     waiting = answered.mean() - 1.0
@@ -88,7 +88,7 @@ def test_a_queue_that_outlasts_the_timeout_fails_and_retries_within_the_budget()
     arrivals = np.arange(0, 1000, 0.1)
     answered = np.empty(len(arrivals))
     rules = pool_rules(1, timeout=5.0, retry_budget=0.1)
-    retries = serve(new_pool(1, 1, 60.0), rules, arrivals, 0, answered)
+    retries = serve(new_pool(rules), rules, arrivals, 0, answered)
     assert 0 < retries <= 0.1 * len(arrivals)
     served = answered[answered >= 0]
     assert len(served) == pytest.approx(1000, rel=0.15)
@@ -98,8 +98,8 @@ def test_a_queue_that_outlasts_the_timeout_fails_and_retries_within_the_budget()
 def test_autoscaling_lags_by_interval_and_boot() -> None:
     arrivals = np.concatenate([np.arange(0, 600, 1.0), np.arange(600, 1800, 0.05)])
     answered = np.empty(len(arrivals))
-    pool = new_pool(2, 60, 60.0)
     rules = pool_rules(2, most=60, spread=0.0, boot=120.0, target=0.5)
+    pool = new_pool(rules)
     serve(pool, rules, arrivals, 0, answered)
     slow = arrivals[answered > 2.0]
     assert slow.min() >= 600

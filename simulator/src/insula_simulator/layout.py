@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.network.latency import Network, round_trips
+from insula_simulator.network.scaling import Scaling
 from insula_simulator.network.servers import PoolRules
 from insula_simulator.network.traffic import Plan, alias_table, packed
 from insula_simulator.scenario import Failure, Origin, Region, Scenario, Servers, Site, Sizes
@@ -99,6 +100,31 @@ def pool_rules(scenario: Scenario, servers: Servers, target: str, seed: int) -> 
         servers.interval,
         servers.boot,
         intervals(scenario.failures, target, "brownout"),
+        _scaling(servers, scenario.duration),
+    )
+
+
+def _scaling(servers: Servers, duration: float) -> Scaling:
+    """What the schedule says comes again when the scenario begins again (``live``)."""
+    given = servers.scaling
+    if given is None:
+        return Scaling()
+    steps = [
+        (step.above, 1, step.add, step.percent / 100) if step.above is not None
+        else (step.below, -1, step.add, step.percent / 100)
+        for step in given.steps
+    ]  # fmt: skip
+    schedule = [
+        (row.at, row.every or max(duration, row.at), row.least or servers.count,
+         row.most or servers.most)
+        for row in given.schedule
+    ]  # fmt: skip
+    return Scaling(
+        np.array(steps, float).reshape(-1, 4),
+        np.array(schedule, float).reshape(-1, 4),
+        given.cooldown_out,
+        given.cooldown_in,
+        float(servers.most if given.leave is None else given.leave),
     )
 
 

@@ -10,6 +10,7 @@ from insula_simulator.balanced import Load
 from insula_simulator.network.account import CENSUS, DELIVERED, Ledger, added, quantile
 from insula_simulator.network.bringing import PREFETCHED, PUSHED
 from insula_simulator.network.freshness import ERROR, FATES, HIT, STALE, STALE_ERROR
+from insula_simulator.network.scaling import CHANGES
 from insula_simulator.network.servers import PEAK, SERVER_SECONDS
 from insula_simulator.scenario import Site
 from insula_simulator.simulation import Simulation
@@ -17,6 +18,13 @@ from insula_simulator.tier import Tier
 from insula_simulator.upstream import Origin
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+
+
+class Scaled(msgspec.Struct, frozen=True):
+    """From ``second`` on a site has ``servers``; those added are still booting."""
+
+    second: float
+    servers: int
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -32,6 +40,8 @@ class Place(msgspec.Struct, frozen=True):
     disk_hit_ratio: float | None = None
     servers: list[Load] = []
     """Where they have a queue each."""
+    scaled: list[Scaled] = []
+    """What autoscaling did, its first thousand changes."""
 
 
 class Incident(msgspec.Struct, frozen=True):
@@ -163,8 +173,15 @@ def _place(name: str, site: Tier | Origin, asked: int, seconds: float) -> Place:
     peak = site.balanced.peak if site.balanced else int(site.pool.counts[PEAK])
     hours = _server_seconds(site) / 3600
     return Place(
-        name, site.arrived, asked, site.failed, peak, hours, *_storage_shares(site), one_by_one
-    )
+        name, site.arrived, asked, site.failed, peak, hours, *_storage_shares(site), one_by_one,
+        _scaled(site),
+    )  # fmt: skip
+
+
+def _scaled(site: Tier | Origin) -> list[Scaled]:
+    scaler = site.balanced.farm.scaler if site.balanced else site.pool.scaler
+    changes = scaler.log[: int(scaler.gauges[CHANGES])].tolist()
+    return [Scaled(second, int(servers)) for second, servers in changes]
 
 
 def _storage_shares(site: Tier | Origin) -> tuple[float | None, float | None]:

@@ -87,7 +87,7 @@ class Tier:
 
     def __post_init__(self) -> None:
         rules = self.pool_rules
-        self.pool = new_pool(rules.least, rules.most, rules.interval)
+        self.pool = new_pool(rules)
         self.expires, self.ready = self.instants.T
 
     def answer(self, batch: Batch) -> Answers:

@@ -24,7 +24,7 @@ class Origin:
     def __init__(self, rules: PoolRules, balanced: BalancedServers | None = None) -> None:
         self.rules = rules
         self.balanced = balanced
-        self.pool: Pool = new_pool(rules.least, rules.most, rules.interval)
+        self.pool: Pool = new_pool(rules)
         self.arrived = self.failed = self.retries = self.bytes_sent = 0
 
     def fetch(self, batch: Batch, bodies: Ints) -> Floats:

@@ -40,6 +40,7 @@ from insula_simulator.network.farm import (
     settle,
 )
 from insula_simulator.network.picking import pick
+from insula_simulator.network.scaling import LOOK_AT, decide, next_decision, note
 
 
 @compiled
@@ -100,9 +101,14 @@ def _review(farm: Farm, rules: FarmRules, now: float) -> None:
 @compiled
 def _scale(farm: Farm, rules: FarmRules, now: float) -> None:
     """One decision of the autoscaler. A server that goes first empties its queue."""
-    pool, servers, counts = rules.pool, farm.servers, farm.counts
-    wanted = int(np.ceil(farm.gauges[LATELY_BUSY] / pool.interval / pool.target))
-    wanted = min(max(wanted, pool.least), pool.most)
+    pool, servers, counts, ready = rules.pool, farm.servers, farm.counts, 0
+    for s in range(counts.shape[0]):
+        ready += counts[s, ON] == 1 and servers[s, READY_AT] <= now
+    there, looks = farm.tallies[RUNNING], now >= farm.scaler.gauges[LOOK_AT]
+    wanted = decide(
+        farm.scaler, pool.scaling, pool.target, pool.interval, farm.gauges[LATELY_BUSY], there,
+        ready, now,
+    )  # fmt: skip
     for s in range(counts.shape[0]):
         if counts[s, ON] == 0 and farm.tallies[RUNNING] < wanted:
             counts[s, ON], counts[s, EJECTED], counts[s, STREAK] = 1, 0, 0
@@ -117,7 +123,10 @@ def _scale(farm: Farm, rules: FarmRules, now: float) -> None:
             servers[s, SECONDS] += max(now, servers[s, FREE_AT]) - servers[s, STARTED]
             farm.tallies[RUNNING] -= 1
     farm.tallies[PEAK] = max(farm.tallies[PEAK], farm.tallies[RUNNING])
-    farm.gauges[LATELY_BUSY] = 0.0
+    note(farm.scaler, pool.boot, now, there, farm.tallies[RUNNING])
+    if looks:
+        farm.gauges[LATELY_BUSY] = 0.0
+    farm.gauges[NEXT_LOOK] = next_decision(farm.scaler)
 
 
 @compiled
@@ -129,7 +138,6 @@ def _catch_up(farm: Farm, rules: FarmRules, now: float) -> None:
         gauges[NEXT_REVIEW] += rules.ejection.interval
     while rules.pool.most > rules.pool.least and now >= gauges[NEXT_LOOK]:
         _scale(farm, rules, gauges[NEXT_LOOK])
-        gauges[NEXT_LOOK] += rules.pool.interval
     gauges[LAST] = max(gauges[LAST], now)
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from insula_simulator.engine.compiled import compiled
 from insula_simulator.network.chance import FAULT, SERVICE, exponential, uniform
+from insula_simulator.network.scaling import Scaler, new_scaler, next_decision
 from insula_simulator.network.servers import PoolRules
 
 Ints = npt.NDArray[np.int64]
@@ -47,6 +48,7 @@ class Farm(NamedTuple):
     links: Ints
     gauges: Floats
     tallies: Ints
+    scaler: Scaler
 
 
 class Ejection(NamedTuple):
@@ -183,11 +185,12 @@ def new_farm(rules: FarmRules, weights: Floats, speeds: Floats) -> Farm:
     servers, counts = np.zeros((count, 15)), np.zeros((count, 14), np.int64)
     servers[:, WEIGHT], servers[:, SPEED], servers[:, WARM_FROM] = weights, speeds, ALWAYS
     counts[: rules.pool.least, ON] = 1
-    gauges, tallies = np.zeros(5), np.zeros(6, np.int64)
-    gauges[NEXT_LOOK], gauges[NEXT_REVIEW] = rules.pool.interval, rules.ejection.interval
+    gauges, tallies, pool = np.zeros(5), np.zeros(6, np.int64), rules.pool
+    scaler = new_scaler(pool.scaling, pool.least, pool.most, pool.interval)
+    gauges[NEXT_LOOK], gauges[NEXT_REVIEW] = next_decision(scaler), rules.ejection.interval
     tallies[[RUNNING, PEAK]] = rules.pool.least
     tallies[FREE] = -1
-    return Farm(servers, counts, np.zeros((0, 2)), np.zeros(0, np.int64), gauges, tallies)
+    return Farm(servers, counts, np.zeros((0, 2)), np.zeros(0, np.int64), gauges, tallies, scaler)
 
 
 def with_room(farm: Farm, more: int) -> Farm:

@@ -12,6 +12,16 @@ import numpy.typing as npt
 
 from insula_simulator.engine.compiled import allocating, compiled
 from insula_simulator.network.chance import SERVICE, exponential
+from insula_simulator.network.scaling import (
+    LOOK_AT,
+    Scaler,
+    Scaling,
+    booting,
+    decide,
+    new_scaler,
+    next_decision,
+    note,
+)
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -27,12 +37,14 @@ class Pool(NamedTuple):
     free_at: Floats
     counts: Ints
     gauges: Floats
+    scaler: Scaler
 
 
 class PoolRules(NamedTuple):
     """Seconds. ``spread`` 0 is a constant service time, 1 an exponential one. ``retries`` may be
     ``retry_budget`` of all requests. ``most`` above ``least`` switches autoscaling on: every
-    ``interval`` the pool moves to what would have been ``target`` busy; servers boot for ``boot``.
+    ``interval`` the pool moves to what would have been ``target`` busy, or as ``scaling`` says;
+    servers boot for ``boot``.
     ``slow`` has rows of from, to, factor."""
 
     seed: int
@@ -46,13 +58,15 @@ class PoolRules(NamedTuple):
     interval: float
     boot: float
     slow: Floats
+    scaling: Scaling = Scaling()
 
 
-def new_pool(servers: int, most: int, interval: float) -> Pool:
-    free_at = np.zeros(max(servers, most))
+def new_pool(rules: PoolRules) -> Pool:
+    scaler = new_scaler(rules.scaling, rules.least, rules.most, rules.interval)
     gauges = np.zeros(5)
-    gauges[NEXT_LOOK] = interval
-    return Pool(free_at, np.array([servers, 0, servers]), gauges)
+    gauges[NEXT_LOOK] = next_decision(scaler)
+    counts = np.array([rules.least, 0, rules.least])
+    return Pool(np.zeros(max(rules.least, rules.most)), counts, gauges, scaler)
 
 
 @compiled
@@ -91,10 +105,14 @@ def _release(pool: Pool, now: float) -> None:
 
 @compiled
 def _look(pool: Pool, rules: PoolRules, now: float) -> None:
-    """One decision of the autoscaler, on how busy the last interval was."""
-    counts, gauges = pool.counts, pool.gauges
-    wanted = int(np.ceil(gauges[BUSY] / rules.interval / rules.target))
-    wanted = min(max(wanted, rules.least), rules.most)
+    """One decision of the autoscaler."""
+    counts, gauges, scaler = pool.counts, pool.gauges, pool.scaler
+    _pass(pool, now)
+    there, looks = counts[ACTIVE], now >= scaler.gauges[LOOK_AT]
+    ready = there - booting(scaler, now)
+    wanted = decide(
+        scaler, rules.scaling, rules.target, rules.interval, gauges[BUSY], there, ready, now
+    )
     while counts[ACTIVE] < wanted:
         _join(pool.free_at, counts[HELD], now + rules.boot)
         counts[HELD] += 1
@@ -105,19 +123,28 @@ def _look(pool: Pool, rules: PoolRules, now: float) -> None:
             break
         counts[ACTIVE] -= 1
     counts[PEAK] = max(counts[PEAK], counts[ACTIVE])
-    gauges[BUSY] = 0.0
+    note(scaler, rules.boot, now, there, counts[ACTIVE])
+    if looks:
+        gauges[BUSY] = 0.0
+    gauges[NEXT_LOOK] = next_decision(scaler)
+
+
+@compiled
+def _pass(pool: Pool, now: float) -> None:
+    """Count the seconds of servers until now."""
+    gauges = pool.gauges
+    gauges[SERVER_SECONDS] += pool.counts[ACTIVE] * max(0.0, now - gauges[LAST])
+    gauges[LAST] = max(now, gauges[LAST])
 
 
 @compiled
 def _attempt(pool: Pool, rules: PoolRules, time: float, index: int) -> float:
     """Seconds until answered, or -1 when the queue outlasts the timeout (the request leaves it)."""
     gauges = pool.gauges
-    gauges[SERVER_SECONDS] += pool.counts[ACTIVE] * max(0.0, time - gauges[LAST])
-    gauges[LAST] = max(time, gauges[LAST])
     if rules.most > rules.least:
         while time >= gauges[NEXT_LOOK]:
             _look(pool, rules, gauges[NEXT_LOOK])
-            gauges[NEXT_LOOK] += rules.interval
+    _pass(pool, time)
     counts, heap = pool.counts, pool.free_at
     _release(pool, time)
     waits = counts[HELD] >= counts[ACTIVE]

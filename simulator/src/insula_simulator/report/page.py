@@ -9,7 +9,7 @@ import polars as pl
 from insula_simulator.network.account import BUCKETS, FASTEST, PER_DECADE, Ledger
 from insula_simulator.report.charts import lines
 from insula_simulator.report.content import content
-from insula_simulator.report.servers import incidents, servers
+from insula_simulator.report.servers import incidents, servers, servers_over_time
 from insula_simulator.report.style import framed
 from insula_simulator.report.world import world
 from insula_simulator.results import Place, Result
@@ -79,12 +79,12 @@ def _over_time(scenario: Scenario, result: Result, series: pl.DataFrame, watch: 
         lines("Share of requests", minutes, ratio, unit=" %", spans=spans, top=100)
         + lines("Load", minutes, load, unit="/s", spans=spans)
         + lines("Latency", minutes, latency, unit=" ms", spans=spans)
-        + _servers_over_time(scenario, watch, spans)
+        + _servers_over_time(scenario, result, watch, spans)
     )
 
 
 def _servers_over_time(
-    scenario: Scenario, watch: Watch, spans: Sequence[tuple[float, float, str]]
+    scenario: Scenario, result: Result, watch: Watch, spans: Sequence[tuple[float, float, str]]
 ) -> str:
     """As they were found after every chunk of requests: the origin's, and of the other sites those
     whose servers were the busiest."""
@@ -99,13 +99,14 @@ def _servers_over_time(
     chosen = sorted(range(len(names) - 1), key=busiest, reverse=True)[: MOST_SITES - 1]
     sites = [len(names) - 1, *sorted(chosen)]
     offload = [("requests", (watch.offload() * 100).tolist())]
-    there, busy, wait = (
+    busy, wait = (
         [(names[i], [float(look[i][column]) * factor for look in watch.servers]) for i in sites]
-        for column, factor in ((0, 1), (1, 1), (2, 1000))
+        for column, factor in ((1, 1), (2, 1000))
     )
+    moments, there = servers_over_time(scenario, result, sites)
     return (
         lines("Spared the origin", minutes, offload, unit=" %", spans=spans, top=100)
-        + lines("Servers", minutes, there, unit="", spans=spans)
+        + lines("Servers", moments, there, unit="", spans=spans)
         + lines("Servers at work", minutes, busy, unit="", spans=spans)
         + lines("Wait for a server", minutes, wait, unit=" ms", spans=spans)
     )

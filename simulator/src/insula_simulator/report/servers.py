@@ -1,10 +1,50 @@
-"""Servers one by one, and failures, as tables; nothing where there are none."""
+"""Servers over time; servers one by one, and failures, as tables: nothing where there are none."""
 
+from collections.abc import Sequence
 from html import escape
 
-from insula_simulator.results import Result
+import numpy as np
+import numpy.typing as npt
+
+from insula_simulator.report.charts import Line
+from insula_simulator.results import Place, Result
+from insula_simulator.scenario import Scenario, Servers
 
 MOST_ROWS = 200
+MOMENTS = 600
+"""Of a chart whose lines are steps."""
+
+
+def servers_over_time(
+    scenario: Scenario, result: Result, sites: Sequence[int]
+) -> tuple[list[float], list[Line]]:
+    """Minutes, and for each of the sites its servers then; of those that scale also how many of
+    them have booted."""
+    seconds = np.linspace(0, result.seconds, MOMENTS)
+    places = [*result.edges, *result.shields, result.origin]
+    described = [site.servers for site in (*scenario.edges, *scenario.shields)]
+    described.append(scenario.origin.servers)
+    curves: list[Line] = []
+    for i in sites:
+        about = described[i]
+        there, booted = _counts(places[i], about, seconds)
+        if places[i].scaled and about.boot > 0:
+            curves.append((f"{places[i].name}, booted", booted.tolist()))
+        curves.append((places[i].name, there.tolist()))
+    return (seconds / 60).tolist(), curves
+
+
+def _counts(
+    place: Place, about: Servers, seconds: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """What is taken away has booted: then as many are ready as there are, less those on their
+    way."""
+    counts = np.array([about.count, *(each.servers for each in place.scaled)])
+    times = np.array([each.second for each in place.scaled])
+    there = counts[np.searchsorted(times, seconds, side="right")]
+    added = np.maximum(np.diff(counts), 0)
+    under_way = (times[:, None] <= seconds) & (seconds < times[:, None] + about.boot)
+    return there, np.maximum(there - (under_way * added[:, None]).sum(axis=0), 0)
 
 
 def servers(result: Result) -> str:

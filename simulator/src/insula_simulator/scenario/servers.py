@@ -50,8 +50,42 @@ class Ejection(Part, frozen=True):
     """How many such servers there must be."""
 
 
+class Step(Part, frozen=True):
+    """``above`` or ``below`` a share of the booted servers at work (0.7 is 70 %), so many servers
+    are added, and so many percent of those booted. Numbers of ``below`` are negative."""
+
+    above: Annotated[float, Meta(ge=0, le=10)] | None = None
+    below: Annotated[float, Meta(ge=0, le=10)] | None = None
+    add: Annotated[int, Meta(ge=-1_000_000, le=1_000_000)] = 0
+    percent: Annotated[float, Meta(ge=-100, le=10_000)] = 0.0
+
+
+class Planned(Part, frozen=True):
+    """From ``at`` on there are at least and at most so many servers; where nothing is said,
+    ``count`` and ``most`` of the site. The row that came last holds."""
+
+    at: AtLeastZero
+    least: Count | None = None
+    most: Count | None = None
+    every: AtLeastZero = 0.0
+    """Again and again, so many seconds apart, as each day; 0 is once."""
+
+
+class Scaling(Part, frozen=True):
+    """With ``steps`` the site does not track ``target``; the step furthest out counts."""
+
+    steps: Annotated[list[Step], Meta(max_length=20)] = field(default_factory=list)
+    schedule: Annotated[list[Planned], Meta(max_length=100)] = field(default_factory=list)
+    cooldown_out: AtLeastZero = 0.0
+    """Seconds after servers were added in which no look adds more."""
+    cooldown_in: AtLeastZero = 0.0
+    """Seconds after any change in which no look takes servers away."""
+    leave: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
+    """Servers that a look takes away at most; 0: scale-in is off, but for the schedule."""
+
+
 class Servers(Part, frozen=True):
-    """``most`` above ``count`` switches autoscaling on."""
+    """``most`` above ``count`` switches autoscaling on; servers cost from when they boot."""
 
     count: Count = 64
     service: Positive = 0.002
@@ -63,6 +97,7 @@ class Servers(Part, frozen=True):
     target: Annotated[float, Meta(gt=0, le=1)] = 0.6
     interval: Positive = 60.0
     boot: AtLeastZero = 120.0
+    scaling: Scaling | None = None
     balancing: Balancing = "shared_queue"
     """One queue for all servers, or a queue each and how requests are spread over them."""
     weights: ByServer = field(default_factory=list)
@@ -75,8 +110,36 @@ class Servers(Part, frozen=True):
     ejection: Ejection | None = None
 
 
+def check_scaling(servers: Servers, key: str) -> None:
+    """Raises ScenarioError."""
+    scaling = servers.scaling
+    if scaling is None:
+        return
+    if servers.most <= servers.count:
+        raise ScenarioError(f"nothing to scale: `most` is not above `count` - at `{key}`")
+    for i, step in enumerate(scaling.steps):
+        place = f"{key}.steps[{i}]"
+        if (step.above is None) == (step.below is None):
+            raise ScenarioError(f"either above or below - at `{place}`")
+        sign = 1 if step.below is None else -1
+        if min(step.add * sign, step.percent * sign) < 0 or not (step.add or step.percent):
+            wrong = "nothing is added" if sign > 0 else "nothing is taken away"
+            raise ScenarioError(f"{wrong} - at `{place}`")
+    lowest = min((step.above for step in scaling.steps if step.above is not None), default=None)
+    highest = max((step.below for step in scaling.steps if step.below is not None), default=None)
+    if lowest is not None and highest is not None and lowest <= highest:
+        raise ScenarioError(f"above {lowest:g} and below {highest:g} overlap - at `{key}.steps`")
+    for i, row in enumerate(scaling.schedule):
+        least, most = row.least or servers.count, row.most or servers.most
+        if not least <= most <= servers.most:
+            raise ScenarioError(
+                f"{least} to {most} servers, of {servers.most} - at `{key}.schedule[{i}]`"
+            )
+
+
 def check_servers(servers: Servers, key: str) -> None:
     """Raises ScenarioError."""
+    check_scaling(servers, f"{key}.scaling")
     most = max(servers.count, servers.most)
     for name in ("weights", "speeds"):
         if len(getattr(servers, name)) > most:

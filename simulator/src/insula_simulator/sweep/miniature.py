@@ -33,6 +33,7 @@ def miniature(scenario: Scenario, share: float) -> Scenario:
             continue  # weights, speeds and failures are of one server each
         servers["count"] = math.ceil(servers["count"] * share)
         servers["most"] = math.ceil(servers["most"] * share)
+        _shrink_scaling(servers["scaling"] or {}, share)
     return msgspec.convert(content, Scenario)
 
 
@@ -45,6 +46,16 @@ def _shrink_cache(cache: dict[str, Any], share: float) -> None:
     cache["size"] = size
     if cache["ram"]:
         cache["ram"]["size"] = max(1, round(cache["ram"]["size"] * share))
+
+
+def _shrink_scaling(scaling: dict[str, Any], share: float) -> None:
+    """Numbers of servers; a step of one stays one."""
+    for step in scaling.get("steps", ()):
+        step["add"] = int(math.copysign(math.ceil(abs(step["add"]) * share), step["add"]))
+    for row in (*scaling.get("schedule", ()), scaling):
+        for name in ("least", "most", "leave"):
+            if row.get(name):
+                row[name] = math.ceil(row[name] * share)
 
 
 def enlarged(figures: dict[str, float], share: float) -> dict[str, float]:
