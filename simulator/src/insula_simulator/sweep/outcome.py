@@ -1,14 +1,13 @@
 """The files of a sweep that is over: ``result.json``, ``table.parquet``, ``report.html``."""
 
 import math
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import polars as pl
 
+from insula_simulator.placing import placed
 from insula_simulator.sweep.page import page
 from insula_simulator.sweep.sweeping import Row, Sweep
 
@@ -18,14 +17,11 @@ RESULT, TABLE, REPORT = "result.json", "table.parquet", "report.html"
 def write_outcome(
     sweep: Sweep, folder: Path, html: str | None = None, result: bytes | None = None
 ) -> None:
-    """All or none, as those of a run; ``result.json`` comes last."""
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".unfinished-") as name:
-        unfinished = Path(name)
-        (unfinished / REPORT).write_text(html or page(sweep), "utf-8")
-        frame(sweep).write_parquet(unfinished / TABLE)
-        (unfinished / RESULT).write_bytes(result or as_json(told(sweep)))
-        for each in (REPORT, TABLE, RESULT):
-            os.replace(unfinished / each, folder / each)
+    """All at once, as those of a run."""
+    with placed(folder) as new:
+        (new / REPORT).write_text(html or page(sweep), "utf-8")
+        frame(sweep).write_parquet(new / TABLE)
+        (new / RESULT).write_bytes(result or as_json(told(sweep)))
 
 
 def frame(sweep: Sweep) -> pl.DataFrame:
