@@ -53,6 +53,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A connection is replaced after it has served this many different tenants."""
     connection_seconds: int = 1800
     """… or after this many seconds."""
+    connection_statements: int = 300
+    """Statements that a connection keeps prepared for one tenant alone, at most: some 25 kB of the
+    backend's memory each. 0: tenants share them all."""
     event_days: int = 30
     """How long a tenant's events are kept, at least, to be read and replayed."""
     body_limit: int = 5 << 20

@@ -4,8 +4,10 @@ import time
 
 import asyncpg
 import msgspec
+from asyncpg.prepared_stmt import PreparedStatement
 
 from insula.db import wire
+from insula.db.prepared import TenantStatements
 
 # Types that asyncpg has to ask the server for. It asks through set_config, which a tenant's role
 # may not call: they are asked for on connect, as the login itself.
@@ -15,12 +17,18 @@ _WARM = "SELECT $1::text[], $2::uuid[], $3::int[], $4::bigint[], $5::timestamptz
 class Connection:
     """A pooled connection and what it needs to know of itself."""
 
-    __slots__ = ("born", "pooled", "raw", "role", "spent", "tenants", "transport")
+    __slots__ = ("born", "own", "pooled", "raw", "role", "spent", "tenants", "transport")
 
     def __init__(
-        self, raw: asyncpg.Connection, transport: wire.BindingTransport, *, pooled: bool = False
+        self,
+        raw: asyncpg.Connection,
+        transport: wire.BindingTransport,
+        *,
+        pooled: bool = False,
+        statements: int = 0,
     ) -> None:
         self.raw = raw
+        self.own = TenantStatements(raw, size=0 if pooled else statements)
         self.pooled = pooled
         """Whether PgBouncer is in between."""
         self.transport = transport
@@ -36,9 +44,19 @@ class Connection:
     def binding(self, prelude: wire.Prelude) -> wire.Binding:
         return prelude.pooled if self.pooled else prelude.named
 
+    async def prepared(self, sql: str) -> PreparedStatement | None:
+        """What the tenant that is being served has prepared for itself; None where all share one.
+        Among tenants: whoever is alone on a connection shares it with nobody.
 
-async def open_connection(dsn: str, *, pooled: bool = False) -> Connection:
-    """Connect, warm the types and register the JSON codec."""
+        Raises:
+            asyncpg.PostgresError: PostgreSQL does not take the statement.
+        """
+        return await self.own.get(self.role, sql) if len(self.tenants) > 1 else None
+
+
+async def open_connection(dsn: str, *, pooled: bool = False, statements: int = 0) -> Connection:
+    """Connect, warm the types and register the JSON codec; ``statements`` at most are prepared for
+    one tenant alone."""
     settings = {"application_name": "insula"}
     raw, transport = await wire.connect(dsn, pooled=pooled, server_settings=settings)
     for name in ("jsonb", "json"):
@@ -49,4 +67,4 @@ async def open_connection(dsn: str, *, pooled: bool = False) -> Connection:
             decoder=msgspec.json.decode,
         )
     await (await raw.prepare(_WARM)).fetch(*[None] * 6)
-    return Connection(raw, transport, pooled=pooled)
+    return Connection(raw, transport, pooled=pooled, statements=statements)

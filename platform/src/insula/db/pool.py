@@ -2,8 +2,10 @@
 
 PostgreSQL caches a tenant's relations per connection (FACTS: about 20 kB a table), and filling that
 cache costs several times what the statement does. So a tenant goes back to the connection that
-served it last; one that has none goes to the connection used last (last in, first out keeps few of
-them warm), as long as that one has room. When all are full, one more is opened, up to the pool's
+served it first; one that has none goes to the connection used last (last in, first out keeps few of
+them warm), as long as that one has room. When its place is busy, a tenant is a guest where it has
+been before or where there is ample room; elsewhere it would fill one more cache, and waits for a
+moment instead: most statements take less. When all are full, one more is opened, up to the pool's
 size; from then on one is renewed for every so many tenants that found no place, which bounds the
 memory. Opening happens in the background: nobody's request waits for it.
 """
@@ -11,13 +13,13 @@ memory. Opening happens in the background: nobody's request waits for it.
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
 import structlog
 
 from insula.db.connection import Connection, open_connection
+from insula.db.line import Line, Waiter
 
 log = structlog.get_logger("insula.pool")
 
@@ -26,9 +28,8 @@ class PoolExhausted(Exception):
     """No connection became free in time; the caller may try again."""
 
 
-def _give_up(waiter: asyncio.Future[Connection | None]) -> None:
-    if not waiter.done():
-        waiter.set_exception(PoolExhausted("every database connection is busy"))
+_MOMENT = 0.005
+"""Seconds to wait for a tenant's own connection: a first touch of its tables takes 2 ms."""
 
 
 class Pool:
@@ -46,6 +47,7 @@ class Pool:
         *,
         size: int,
         tenants: int = 200,
+        statements: int = 300,
         seconds: float = 1800,
         patience: float = 10.0,
         pooled: bool = False,
@@ -54,41 +56,56 @@ class Pool:
         self._pooled = pooled
         self._size = size
         self._tenants = tenants
+        self._statements = statements
         self._seconds = seconds
         self._patience = patience
         self._idle: dict[Connection, None] = {}
         """In the order in which they came back."""
         self._places: dict[str, Connection] = {}
-        """Where each tenant was served last."""
-        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        """Where each tenant was served first."""
+        self._line = Line()
         self._opening: set[asyncio.Task[None]] = set()
         self._open = 0
         self._closed = False
 
     async def acquire(self, role: str) -> Connection:
-        """A connection, preferably the one that served ``role`` last."""
+        """A connection, preferably the one that knows ``role``."""
         while self._idle:
             connection = self._choose(role)
-            del self._idle[connection]
-            if not connection.raw.is_closed():
+            if connection is None:
+                break
+            if self._take(connection):
                 return self._seat(connection, role)
-            self._forget(connection)
-            self._open -= 1
-        if self._open < self._size:
+        if not self._idle and self._open < self._size:
             self._open += 1
             connection = await self._connect()
         else:
-            connection = await self._queue()
+            connection = await self._wait(role)
         return self._seat(connection, role)
 
-    def _choose(self, role: str) -> Connection:
+    def _choose(self, role: str) -> Connection | None:
+        """None: it is better to wait for the tenant's place."""
         place = self._places.get(role)
-        if place is not None and place in self._idle:
+        if place is None:
+            for connection in reversed(self._idle):
+                if len(connection.tenants) < self._tenants:
+                    return connection
+            return self._overfill()
+        if place in self._idle:
             return place
         for connection in reversed(self._idle):
-            if len(connection.tenants) < self._tenants:
+            if role in connection.tenants or len(connection.tenants) < self._tenants // 2:
                 return connection
-        return self._overfill()
+        return None
+
+    def _take(self, connection: Connection) -> bool:
+        """Whether it can be used."""
+        del self._idle[connection]
+        if not connection.raw.is_closed():
+            return True
+        self._forget(connection)
+        self._open -= 1
+        return False
 
     def _overfill(self) -> Connection:
         """None has room: this one has to take another tenant, and something is done about it."""
@@ -104,13 +121,14 @@ class Pool:
     def _seat(self, connection: Connection, role: str) -> Connection:
         connection.role = role
         connection.tenants.add(role)
-        self._places[role] = connection
+        self._places.setdefault(role, connection)
         return connection
 
     def _forget(self, connection: Connection) -> None:
         for role in connection.tenants:
             if self._places.get(role) is connection:
                 del self._places[role]
+        self._line.forget(connection)
 
     def _start_opening(self, role: str) -> None:
         """Fill a place that is counted already, in the background."""
@@ -139,24 +157,40 @@ class Pool:
         """Fill a place that is counted already."""
         try:
             dsn = self._dsn if isinstance(self._dsn, str) else await self._dsn()
-            return await open_connection(dsn, pooled=self._pooled)
+            return await open_connection(dsn, pooled=self._pooled, statements=self._statements)
         except BaseException:
             self._vacate()
             raise
 
-    async def _queue(self) -> Connection:
+    async def _wait(self, role: str) -> Connection:
         loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[Connection | None] = loop.create_future()
-        self._waiting.append(waiter)
-        timer = loop.call_later(self._patience, _give_up, waiter)
+        waiter = Waiter(role, self._places.get(role))
+        self._line.join(waiter)
+        exhausted = PoolExhausted("every database connection is busy")
+        timers = [loop.call_later(self._patience, waiter.refuse, exhausted)]
+        if waiter.place is not None:
+            timers.append(loop.call_later(_MOMENT, self._settle, waiter))
         try:
-            connection = await waiter
+            connection = await waiter.future
         except asyncio.CancelledError:
-            self._hand_on(waiter)
+            self._hand_on(waiter.future)
             raise
         finally:
-            timer.cancel()
+            self._line.leave(waiter)
+            for timer in timers:
+                timer.cancel()
         return connection if connection is not None else await self._connect()
+
+    def _settle(self, waiter: Waiter) -> None:
+        """Its place did not come back in time: whatever there is will do."""
+        waiter.place = None
+        while self._idle and not waiter.future.done():
+            emptiest = min(self._idle, key=lambda each: len(each.tenants))
+            if self._take(emptiest):
+                waiter.give(emptiest)
+        if self._open < self._size and not waiter.future.done():
+            self._open += 1
+            waiter.give(None)
 
     def _hand_on(self, waiter: asyncio.Future[Connection | None]) -> None:
         """What a waiter was given in the moment in which it went away is the next one's."""
@@ -175,12 +209,10 @@ class Pool:
         if self._is_worn(connection):
             self._replace(connection)
             return
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(connection)
-                return
-        self._idle[connection] = None
+        if (waiter := self._line.next(connection)) is not None:
+            waiter.give(connection)
+        else:
+            self._idle[connection] = None
 
     def _replace(self, connection: Connection) -> None:
         """Close it; whoever waits opens another, or else it is opened ahead."""
@@ -200,12 +232,10 @@ class Pool:
     def _vacate(self) -> None:
         """A place goes to the next in line, to open a connection of its own. It stays counted
         meanwhile: whoever comes in between must not take it as well."""
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
-        self._open -= 1
+        if (waiter := self._line.next(None)) is not None:
+            waiter.give(None)
+        else:
+            self._open -= 1
 
     def _is_worn(self, connection: Connection) -> bool:
         return (

@@ -11,6 +11,8 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from insula.db.keys import is_by_key
+
 T = TypeVar("T")
 
 _DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
@@ -39,7 +41,7 @@ class Statement(Generic[T]):
     ``column == func.any(bindparam("ids", type_=ARRAY(...)))`` instead.
     """
 
-    __slots__ = ("construct", "into", "names", "preset", "single", "sql")
+    __slots__ = ("by_key", "construct", "into", "names", "preset", "single", "sql")
 
     @overload
     def __init__(self: "Statement[None]", expression: Executable) -> None: ...
@@ -61,6 +63,8 @@ class Statement(Generic[T]):
             for name, value in compiled.params.items()
             if not compiled.binds[name].required
         }
+        self.by_key = is_by_key(expression)
+        """Whether it reads one row by a unique key: no value of it asks for a plan of its own."""
         self.into: Any = into
         self.single = not (isinstance(into, type) and issubclass(into, msgspec.Struct))
         self.construct: Any = into

@@ -25,8 +25,9 @@ from insula.db.capabilities import CAPABILITY, Capabilities
 BIND_STATEMENT = "insula_bind"
 BIND_SQL = (
     "SELECT set_config('role', $1::text, true), set_config('search_path', $2::text, true), "
-    f"set_config('{CAPABILITY}', $3::text, true)"
+    f"set_config('{CAPABILITY}', $3::text, true), set_config('plan_cache_mode', $4::text, true)"
 )
+_BY_VALUES, _FOR_ALL = "auto", "force_generic_plan"
 BEGIN_STATEMENT = "insula_begin"
 BEGIN_SQL = "BEGIN"
 
@@ -73,11 +74,18 @@ class Prefix(NamedTuple):
     reply: bytes
     """… and their bytes, if nothing comes in between."""
 
+    def then(self, other: "Prefix") -> "Prefix":
+        return Prefix(
+            self.message + other.message, self.answers + other.answers, self.reply + other.reply
+        )
+
 
 class Binding(NamedTuple):
-    """What goes ahead of one statement, and of the first of a transaction."""
+    """What goes ahead of one statement, of one that reads by key (:mod:`insula.db.keys`), and of
+    the first of a transaction."""
 
     bind: Prefix
+    key: Prefix
     begin: Prefix
 
 
@@ -117,19 +125,18 @@ class Prelude:
 
 
 def _binding(values: tuple[str, ...], *, parsed: bool) -> Binding:
-    row, began = _row(*values) + _message(b"C", b"SELECT 1\0"), _message(b"C", b"BEGIN\0")
+    bind = _prefix(BIND_STATEMENT, BIND_SQL, (*values, _BY_VALUES), parsed=parsed)
+    key = _prefix(BIND_STATEMENT, BIND_SQL, (*values, _FOR_ALL), parsed=parsed)
+    begin = _prefix(BEGIN_STATEMENT, BEGIN_SQL, (), parsed=parsed)
+    return Binding(bind, key, begin.then(bind))
+
+
+def _prefix(name: str, sql: str, values: tuple[str, ...], *, parsed: bool) -> Prefix:
+    row = _row(*values) if values else b""
+    row += _message(b"C", b"SELECT 1\0" if values else b"BEGIN\0")
     if parsed:
-        bind = Prefix(_parse(BIND_SQL) + _bind("", *values), 4, _PARSED + _BOUND + row)
-        begin = Prefix(_parse(BEGIN_SQL) + _bind(""), 3, _PARSED + _BOUND + began)
-    else:
-        bind = Prefix(_bind(BIND_STATEMENT, *values), 3, _BOUND + row)
-        begin = Prefix(_bind(BEGIN_STATEMENT), 2, _BOUND + began)
-    return Binding(
-        bind,
-        Prefix(
-            begin.message + bind.message, begin.answers + bind.answers, begin.reply + bind.reply
-        ),
-    )
+        return Prefix(_parse(sql) + _bind("", *values), 3 + bool(values), _PARSED + _BOUND + row)
+    return Prefix(_bind(name, *values), 2 + bool(values), _BOUND + row)
 
 
 _PARSED, _BOUND = _message(b"1", b""), _message(b"2", b"")

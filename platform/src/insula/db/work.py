@@ -20,6 +20,25 @@ T = TypeVar("T")
 _TRANSIENT = re.compile(r"(SET LOCAL|LOCK TABLE) [^;]*")
 
 
+async def _ask(connection: Connection, method: str, sql: str, arguments: list[Any]) -> Any:
+    """``method`` of asyncpg's connection, with the tenant's own statement where it has one."""
+    own = await connection.prepared(sql)
+    if own is None:
+        return await getattr(connection.raw, method)(sql, *arguments)
+    try:
+        if method == "execute":
+            await own.fetch(*arguments)
+            return own.get_statusmsg()
+        return await getattr(own, method)(*arguments)
+    except (
+        asyncpg.InvalidCachedStatementError,
+        asyncpg.InterfaceError,
+        asyncpg.InternalClientError,
+    ):
+        connection.own.drop(connection.role, sql)
+        raise
+
+
 class RowNotFound(Exception):
     """A row that had to exist does not; answered as 404."""
 
@@ -69,9 +88,9 @@ class Work:
         arguments = statement.arguments(params)
         if self._writes:
             connection = await self._in_transaction()
-            record = await connection.raw.fetchrow(statement.sql, *arguments)
+            record = await _ask(connection, "fetchrow", statement.sql, arguments)
         else:
-            record = await self._alone("fetchrow", statement.sql, arguments)
+            record = await self._alone("fetchrow", statement, arguments)
         return None if record is None else statement.decode(record)
 
     async def peek(self, statement: Statement[T], **params: Any) -> T | None:
@@ -80,7 +99,7 @@ class Work:
         begins: read it again there."""
         if self._connection is not None:
             return await self.find(statement, **params)
-        record = await self._alone("fetchrow", statement.sql, statement.arguments(params))
+        record = await self._alone("fetchrow", statement, statement.arguments(params))
         return None if record is None else statement.decode(record)
 
     async def one(self, statement: Statement[T], **params: Any) -> T:
@@ -99,9 +118,9 @@ class Work:
         arguments = statement.arguments(params)
         if self._writes:
             connection = await self._in_transaction()
-            records = await connection.raw.fetch(statement.sql, *arguments)
+            records = await _ask(connection, "fetch", statement.sql, arguments)
         else:
-            records = await self._alone("fetch", statement.sql, arguments)
+            records = await self._alone("fetch", statement, arguments)
         return [statement.decode(record) for record in records]
 
     async def stream(self, statement: Statement[T], **params: Any) -> AsyncIterator[T]:
@@ -113,14 +132,18 @@ class Work:
         async for record in prepared.cursor(*statement.arguments(params), prefetch=50):
             yield statement.decode(record)
 
-    async def _alone(self, method: str, sql: str, arguments: list[Any]) -> Any:
+    async def _alone(self, method: str, statement: Statement[Any], arguments: list[Any]) -> Any:
         """One statement in the implicit transaction that its binding opens."""
         pool, prelude = self._pool, self._prelude
         connection = await pool.acquire(prelude.role)
         transport = connection.transport
-        transport.arm(connection.binding(prelude).bind, once=False)
+        binding = connection.binding(prelude)
+        transport.arm(binding.key if statement.by_key else binding.bind, once=False)
         try:
-            result = await getattr(connection.raw, method)(sql, *arguments)
+            try:
+                result = await _ask(connection, method, statement.sql, arguments)
+            except asyncpg.InvalidCachedStatementError:  # a migration; with the shared one now
+                result = await getattr(connection.raw, method)(statement.sql, *arguments)
         except asyncpg.PostgresError:
             transport.disarm()
             pool.release(connection)
@@ -139,7 +162,7 @@ class Work:
         connection = await self._in_transaction()
         arguments = statement.arguments(params)
         if arguments:
-            status = await connection.raw.execute(statement.sql, *arguments)
+            status = await _ask(connection, "execute", statement.sql, arguments)
         else:  # asyncpg would send it as plain text, which can be several statements
             prepared = await connection.raw.prepare(statement.sql)
             await prepared.fetch()
@@ -151,7 +174,7 @@ class Work:
         """Run a statement once per row, pipelined."""
         if arguments := [statement.arguments(row) for row in rows]:
             connection = await self._in_transaction()
-            await connection.raw.executemany(statement.sql, arguments)
+            await _ask(connection, "executemany", statement.sql, [arguments])
 
     async def run_script(self, script: str) -> None:
         """Run reviewed SQL (a migration, a binding) as one message. Never text from a request: it

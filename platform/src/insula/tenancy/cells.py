@@ -123,6 +123,7 @@ class Cells:
             pooled=pooled,
             size=self._size + spare,
             tenants=settings.connection_tenants,
+            statements=settings.connection_statements,
             seconds=settings.connection_seconds,
         )
 
