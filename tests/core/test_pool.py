@@ -122,3 +122,53 @@ def test_nobody_suffers_from_a_connection_that_could_not_be_opened_ahead(
         assert await serve(pool, "a") == before
 
     run(installation, test, size=2, tenants=2)
+
+
+async def full(pool: Pool) -> tuple[int, int]:
+    """Two connections without room for guests: one of "a" and "b", one of "c" and "d"."""
+    await serve(pool, "a", "b", "c")
+    await opened(pool, 2)
+    first, _, other, _ = await serve(pool, *"abdc")
+    assert first != other
+    return first, other
+
+
+def test_a_tenant_waits_a_moment_for_its_connection(installation: Installation) -> None:
+    async def test(pool: Pool) -> None:
+        first, _ = await full(pool)
+        async with pool.connection("b"):
+            waiting = asyncio.create_task(serve(pool, "a"))
+            await asyncio.sleep(0)
+            assert pool._idle, "the other one is free, and not taken"
+        assert await waiting == [first]
+
+    run(installation, test, size=2, tenants=2)
+
+
+def test_a_tenant_is_a_guest_while_its_connection_is_busy_for_long(
+    installation: Installation,
+) -> None:
+    async def test(pool: Pool) -> None:
+        first, other = await full(pool)
+        async with pool.connection("b"):
+            assert await serve(pool, "a", "a") == [other, other]
+        assert await serve(pool, "a") == [first]
+        assert pool._open == 2
+
+    run(installation, test, size=2, tenants=2)
+
+
+def test_whoever_waits_for_a_connection_that_breaks_gets_another(
+    installation: Installation,
+) -> None:
+    async def test(pool: Pool) -> None:
+        first, _ = await full(pool)
+        connection = await pool.acquire("b")
+        waiting = asyncio.create_task(serve(pool, "a"))
+        await asyncio.sleep(0)
+        pool.discard(connection)
+        (pid,) = await waiting
+        assert pid != first
+        assert pool._open <= 2
+
+    run(installation, test, size=2, tenants=2)

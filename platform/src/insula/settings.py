@@ -52,7 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     connection_tenants: int = 200
     """A connection is replaced after it has served this many different tenants."""
     connection_seconds: int = 1800
-    """… or after this many seconds."""
+    """… or after this many seconds, or up to a quarter less."""
     connection_statements: int = 300
     """Statements that a connection keeps prepared for one tenant alone, at most: some 25 kB of the
     backend's memory each. 0: tenants share them all."""

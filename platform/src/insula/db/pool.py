@@ -12,6 +12,7 @@ memory. Opening happens in the background: nobody's request waits for it.
 
 import asyncio
 import contextlib
+import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -157,7 +158,12 @@ class Pool:
         """Fill a place that is counted already."""
         try:
             dsn = self._dsn if isinstance(self._dsn, str) else await self._dsn()
-            return await open_connection(dsn, pooled=self._pooled, statements=self._statements)
+            connection = await open_connection(
+                dsn, pooled=self._pooled, statements=self._statements
+            )
+            # Those that were opened together are not all to be renewed together.
+            connection.born -= random.random() * self._seconds / 4  # noqa: S311
+            return connection
         except BaseException:
             self._vacate()
             raise

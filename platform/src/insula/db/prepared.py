@@ -19,6 +19,9 @@ from asyncpg.prepared_stmt import PreparedStatement
 _TURNED_AWAY = 7
 """Newcomers for each that is let in when there is no room left."""
 
+_REMEMBERED = 4
+"""Times as many are remembered to have been asked for once."""
+
 _Key = tuple[str, str]
 
 
@@ -51,17 +54,21 @@ class TenantStatements:
         if not self._admits(key):
             return None
         while len(self._kept) >= self._size:
-            self._kept.popitem(last=False)  # asyncpg closes what nobody refers to
-        prepared = self._kept[key] = await self._raw.prepare(sql)
+            self._kept.popitem(last=False)  # asyncpg closes what nobody refers to …
+        # … unless the text is in its own cache as well. This one also tells the operator whose
+        # statement it is, in pg_stat_activity and in PostgreSQL's log.
+        prepared = self._kept[key] = await self._raw.prepare(f"{sql} /* {role} */")
         return prepared
 
     def drop(self, role: str, sql: str) -> None:
+        """It has become invalid; the tenant's next one is prepared anew."""
         self._kept.pop((role, sql), None)
+        self._asked[role, sql] = None
 
     def _admits(self, key: _Key) -> bool:
         if key not in self._asked:
             self._asked[key] = None
-            if len(self._asked) > self._size:
+            if len(self._asked) > _REMEMBERED * self._size:
                 self._asked.popitem(last=False)
             return False
         if len(self._kept) >= self._size:
