@@ -3,11 +3,9 @@
 import numpy as np
 
 from insula_simulator.engine.state import Ints, with_room
-from insula_simulator.engine.table import bring_near
+from insula_simulator.engine.table import hash_all
 from insula_simulator.policies import POLICIES
 
-NEAR = 4096
-"""Requests whose places in memory are brought near together: what a core's own cache holds."""
 NEVER = np.iinfo(np.int64).max
 """When an object is asked for next that is not asked for again."""
 
@@ -39,10 +37,8 @@ class Cache:
         if following is None:
             following = keys
         self.state = with_room(self.state, self.policy.rows * len(keys))
-        for start in range(0, len(keys), NEAR):
-            part = slice(start, start + NEAR)
-            bring_near(self.state, keys[part])
-            self.policy.kernel(self.state, keys[part], sizes[part], following[part], slots[part])
+        hash_all(keys, slots)
+        self.policy.kernel(self.state, keys, sizes, following, slots)
         return slots
 
     @property

@@ -11,8 +11,8 @@ from insula_simulator.cache import Cache
 from insula_simulator.content.background import Brought
 from insula_simulator.content.looks import Look, Looks
 from insula_simulator.content.storage import Storage
-from insula_simulator.engine.state import REFUSED, lengthen
-from insula_simulator.engine.table import bring_rows_near
+from insula_simulator.engine.memory import lengthened
+from insula_simulator.engine.state import REFUSED
 from insula_simulator.network import freshness
 from insula_simulator.network.peeking import peek
 from insula_simulator.network.servers import Pool, PoolRules, new_pool, serve
@@ -125,7 +125,6 @@ class Tier:
             batch.keys, look.sizes, slots=self.shelf.take("slots", len(batch))
         )
         self._grow(len(self.cache.state.nodes))
-        bring_rows_near(slots, self.instants)
         fates = self.shelf.take("fates", len(batch), np.uint8)
         waits, served = (self.shelf.take(name, len(batch), "f8") for name in ("waits", "served"))
         freshness.judge(
@@ -197,8 +196,9 @@ class Tier:
         )  # fmt: skip
 
     def _grow(self, rows: int) -> None:
-        if rows > len(self.instants):
-            lengthen(self.instants, rows)
+        used = len(self.instants)
+        if rows > used:
+            self.instants = lengthened(self.instants, used, rows)
             self.expires, self.ready = self.instants.T
             if self.rules.purging:
-                lengthen(self.began, rows)
+                self.began = lengthened(self.began, used, rows)

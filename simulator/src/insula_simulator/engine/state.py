@@ -4,12 +4,13 @@ is one cache line of 64 bytes. ``regs`` holds counters and the heads of lists.
 Nothing here depends on how many different objects a trace has, only on how many a cache knows.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.engine.compiled import compiled
+from insula_simulator.engine.memory import lengthened, zeros
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -25,6 +26,8 @@ FIRST_OWN = 8
 LISTS = 16
 """From here on lists, four registers each: head, tail, bytes, objects."""
 REGISTERS = 48
+AHEAD = 4
+"""Room is made for so many times the rows needed. Rows that nobody uses take no memory."""
 
 NONE = -1
 REFUSED = -1
@@ -66,28 +69,22 @@ def empty_state(capacity: int, *, scored: bool, heaped: bool, counters: int) -> 
 
 def with_room(state: State, more: int) -> State:
     """The same cache with room for ``more`` further objects."""
-    rows, needed = len(state.nodes), int(state.regs[TOP]) + more
-    if needed > rows:
-        grown = max(needed, rows + rows // 2)
-        lengthen(state.nodes, grown)
+    used = int(state.regs[TOP])
+    if used + more > len(state.nodes):
+        rows = AHEAD * (used + more)
+        state = state._replace(nodes=lengthened(state.nodes, used, rows))
         if len(state.scores) > 1:
-            lengthen(state.scores, grown)
+            state = state._replace(scores=lengthened(state.scores, used, rows))
         if len(state.heap) > 1:
-            lengthen(state.heap, grown + 1)
+            state = state._replace(heap=lengthened(state.heap, used + 1, rows + 1))
     places = len(state.table)
     while 2 * (int(state.regs[LIVE]) + more) > places:
         places *= 2
     if places > len(state.table):
-        table = np.zeros(places, np.int64)
+        table = zeros((places,), np.int64)
         _rehash(state.table, table)
         state = state._replace(table=table)
     return state
-
-
-def lengthen(array: npt.NDArray[Any], length: int) -> None:
-    """In place: a large array's pages are moved, not copied, so that growing by small steps is
-    cheap, and little more than what is needed is ever touched."""
-    array.resize((length, *array.shape[1:]), refcheck=False)
 
 
 @compiled

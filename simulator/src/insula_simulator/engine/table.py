@@ -5,6 +5,7 @@ those hash bits alone, so neither probing nor growing has to touch the nodes.
 """
 
 from insula_simulator.engine.compiled import compiled
+from insula_simulator.engine.prefetch import prefetch
 from insula_simulator.engine.state import (
     FREE,
     KEY,
@@ -14,7 +15,6 @@ from insula_simulator.engine.state import (
     PREV,
     SIZE,
     TOP,
-    Floats,
     Ints,
     State,
 )
@@ -23,6 +23,9 @@ _SLOT = 0xFFFFFFFF
 _MIX_1 = -0x40A7B892E31B1A47  # the finaliser of splitmix64 (Steele et al. 2014), as signed words
 _MIX_2 = -0x6B2FB644ECCEEE15
 _LOW_31 = (1 << 31) - 1
+AHEAD = 8
+"""Requests between the steps in which memory is fetched for one: what a core can have under way,
+and long enough for each to arrive."""
 
 
 @compiled
@@ -35,11 +38,22 @@ def hash31(key: int) -> int:
 
 
 @compiled
+def hash_all(keys: Ints, tags: Ints) -> None:
+    """A loop of nothing else, which the processor does for several ids at a time."""
+    for i in range(keys.size):
+        tags[i] = hash31(keys[i])
+
+
+@compiled
 def find(state: State, key: int) -> int:
     """The slot of an id, or -1."""
+    return _find(state, key, hash31(key))
+
+
+@compiled
+def _find(state: State, key: int, tag: int) -> int:
     table = state.table
     mask = table.size - 1
-    tag = hash31(key)
     place = tag & mask
     while True:
         entry = table[place]
@@ -53,31 +67,19 @@ def find(state: State, key: int) -> int:
 
 
 @compiled
-def bring_near(state: State, keys: Ints) -> int:
-    """Read what looking up these ids will read, and their neighbours in lists. In a loop that does
-    nothing else the processor waits for many cache misses at a time; the policies' own loops would
-    wait for each."""
+def find_next(state: State, keys: Ints, tags: Ints, i: int) -> int:
+    """The slot of the i-th of these ids, or -1, given their hashes (``hash_all``). What finding
+    the ones after it will read is fetched meanwhile: first their places in the table, then their
+    nodes, then the neighbours in lists, each when what leads there has arrived."""
     table, nodes = state.table, state.nodes
-    mask = table.size - 1
-    seen = 0
-    for i in range(keys.size):
-        seen ^= table[hash31(keys[i]) & mask]
-    for i in range(keys.size):
-        slot = (table[hash31(keys[i]) & mask] & _SLOT) - 1
-        seen ^= nodes[max(slot, 0), KEY]
-    for i in range(keys.size):
-        slot = max((table[hash31(keys[i]) & mask] & _SLOT) - 1, 0)
-        seen ^= nodes[max(nodes[slot, PREV], 0), KEY] ^ nodes[max(nodes[slot, NEXT], 0), KEY]
-    return seen
-
-
-@compiled
-def bring_rows_near(slots: Ints, rows: Floats) -> float:
-    """The same for what is kept beside the nodes, given a policy's answers."""
-    seen = 0.0
-    for i in range(slots.size):
-        seen += rows[max(slots[i], -2 - slots[i]), 0]
-    return seen
+    mask, last = table.size - 1, tags.size - 1
+    prefetch(table, tags[min(i + 3 * AHEAD, last)] & mask)
+    slot = (table[tags[min(i + 2 * AHEAD, last)] & mask] & _SLOT) - 1
+    prefetch(nodes, max(slot, 0))
+    slot = max((table[tags[min(i + AHEAD, last)] & mask] & _SLOT) - 1, 0)
+    prefetch(nodes, max(nodes[slot, PREV], 0))
+    prefetch(nodes, max(nodes[slot, NEXT], 0))
+    return _find(state, keys[i], tags[i])
 
 
 @compiled

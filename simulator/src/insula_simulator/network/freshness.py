@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.engine.compiled import compiled
+from insula_simulator.engine.prefetch import prefetch
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -36,6 +37,10 @@ class Rules(NamedTuple):
     outages: Floats
     behind: bool
     purging: bool
+
+
+AHEAD = 16
+"""Requests between fetching memory for one and using it."""
 
 
 @compiled
@@ -79,8 +84,10 @@ def judge(  # noqa: PLR0912 - one decision, in RFC 9111's order
     ``expires`` is the end of freshness (negative: of a remembered failure), ``ready`` when the
     body has arrived, ``began`` when it was asked for. ``terms`` has a row a request, or one for
     all. Fills in the fate, and for COLLAPSED how long the request waits."""
-    apart = terms.shape[0] == slots.size
+    apart, last = terms.shape[0] == slots.size, slots.size - 1
     for i in range(slots.size):
+        coming = slots[min(i + AHEAD, last)]
+        prefetch(expires, max(coming, -2 - coming))
         time, slot = times[i], slots[i]
         row = i if apart else 0
         out = is_out(rules.outages, time)

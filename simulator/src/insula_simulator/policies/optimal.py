@@ -17,7 +17,7 @@ from insula_simulator.engine.state import (
     Ints,
     State,
 )
-from insula_simulator.engine.table import add, find, forget
+from insula_simulator.engine.table import add, find_next, forget
 
 LENGTH = FIRST_OWN
 PLACE, RETURNS = A, B
@@ -73,7 +73,7 @@ def replay_optimal(state: State, keys: Ints, sizes: Ints, following: Ints, slots
     nodes, regs = state.nodes, state.regs
     capacity = regs[CAPACITY]
     for i in range(keys.size):
-        slot = find(state, keys[i])
+        slot = find_next(state, keys, slots, i)
         if slot != NONE:
             before = nodes[slot, RETURNS]
             nodes[slot, RETURNS] = following[i]

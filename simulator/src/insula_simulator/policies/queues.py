@@ -16,7 +16,7 @@ from insula_simulator.engine.state import (
     Ints,
     State,
 )
-from insula_simulator.engine.table import add, find, forget
+from insula_simulator.engine.table import add, find_next, forget
 
 KIND = FIRST_OWN
 LRU, FIFO, CLOCK, SIEVE = range(4)
@@ -31,7 +31,7 @@ def replay_queue(state: State, keys: Ints, sizes: Ints, following: Ints, slots: 
     regs, nodes = state.regs, state.nodes
     kind, capacity = regs[KIND], regs[CAPACITY]
     for i in range(keys.size):
-        slot = find(state, keys[i])
+        slot = find_next(state, keys, slots, i)
         if slot != NONE:
             if kind == LRU:
                 move_to_head(state, QUEUE, PREV, slot)
