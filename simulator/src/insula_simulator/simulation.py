@@ -217,6 +217,7 @@ class Simulation:
             self.ledgers[i], self.network, self.bin_width,
             self._rtts[i], part.numbers, part.times, part.origins,
             self.demand.wanted_of(part) if self.demand else part.sizes, fates, inside, fetched,
+            self.edges[i].shelf.take("trips", len(part), "f8"),
         )  # fmt: skip
 
     def _check(self) -> None:

@@ -10,9 +10,7 @@ from numba.extending import intrinsic
 _READ, _KEEP, _DATA = 0, 3, 1
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def prefetch(typing_context: Any, array: Any, row: Any) -> Any:
-    """``prefetch(array, row)``; the row must be one of the array's."""
+def _prefetch(typing_context: Any, array: Any, row: Any) -> Any:
     if not isinstance(array, types.Array) or not isinstance(row, types.Integer):
         return None
 
@@ -23,7 +21,7 @@ def prefetch(typing_context: Any, array: Any, row: Any) -> Any:
         indices = [at] + [context.get_constant(types.intp, 0)] * (kind.ndim - 1)
         place = cgutils.get_item_pointer(context, builder, kind, view, indices)
         pointer, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-        asked = cgutils.get_or_insert_function(
+        asked = _declared(
             builder.module, ir.FunctionType(ir.VoidType(), [pointer, word, word, word]),
             "llvm.prefetch.p0",
         )  # fmt: skip
@@ -32,3 +30,8 @@ def prefetch(typing_context: Any, array: Any, row: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, row), emit
+
+
+_declared: Any = cgutils.get_or_insert_function  # numba has no types
+prefetch: Any = intrinsic(_prefetch)
+"""``prefetch(array, row)``; the row must be one of the array's."""

@@ -1,5 +1,5 @@
 """The memory of one cache. Rows of ``nodes`` are objects, resident or remembered (ghosts); a row
-is one cache line of 64 bytes. ``regs`` holds counters and the heads of lists.
+is one cache line of 64 bytes, or half of one. ``regs`` holds counters and the heads of lists.
 
 Nothing here depends on how many different objects a trace has, only on how many a cache knows.
 """
@@ -18,6 +18,8 @@ Floats = npt.NDArray[np.float64]
 # Columns of a node. PREV is towards the head of a list (newest), NEXT towards its tail.
 KEY, SIZE, PREV, NEXT, A, B, C, D = range(8)
 COLUMNS = 8
+FEW_COLUMNS = 4
+"""Of a policy that has no use for A to D."""
 
 # Registers every policy has.
 CAPACITY, USED, FREE, TOP, LIVE, HAND, NOW = range(7)
@@ -48,7 +50,7 @@ class State(NamedTuple):
     sketch: npt.NDArray[np.uint32]
 
 
-def empty_state(capacity: int, *, scored: bool, heaped: bool, counters: int) -> State:
+def empty_state(capacity: int, *, columns: int, scored: bool, heaped: bool, counters: int) -> State:
     """Memory for a cache of ``capacity`` bytes that knows nothing yet."""
     rows, places = 1024, 4096
     regs = np.zeros(REGISTERS, np.int64)
@@ -57,7 +59,7 @@ def empty_state(capacity: int, *, scored: bool, heaped: bool, counters: int) -> 
     for base in range(LISTS, REGISTERS, 4):
         regs[base] = regs[base + 1] = NONE
     return State(
-        nodes=np.zeros((rows, COLUMNS), np.int64),
+        nodes=np.zeros((rows, columns), np.int64),
         table=np.zeros(places, np.int64),
         regs=regs,
         floats=np.zeros(4, np.float64),
@@ -89,11 +91,17 @@ def with_room(state: State, more: int) -> State:
 
 @compiled
 def _rehash(old: Ints, new: Ints) -> None:
-    mask = new.size - 1
+    """Destroys the old table. Its entries are brought together first: nobody could guess which of
+    its places are empty, and guessing wrong costs more than moving an entry."""
+    count = 0
     for i in range(old.size):
         entry = old[i]
-        if entry != 0:
-            place = (entry >> 32) & mask
-            while new[place] != 0:
-                place = (place + 1) & mask
-            new[place] = entry
+        old[count] = entry
+        count += entry != 0
+    mask = new.size - 1
+    for i in range(count):
+        entry = old[i]
+        place = (entry >> 32) & mask
+        while new[place] != 0:
+            place = (place + 1) & mask
+        new[place] = entry

@@ -7,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.engine.compiled import compiled
+from insula_simulator.network.chance import JITTER, mixed
 from insula_simulator.network.freshness import ERROR, FATES, NEGATIVE
-from insula_simulator.network.latency import Network, transfer
+from insula_simulator.network.latency import Network, jitter, lost, may_lose, round_trips_of
+from insula_simulator.network.logarithm import logarithm
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -68,27 +70,67 @@ def account(
     fates: Fates,
     inside: Floats,
     fetched: Ints,
+    trips: Floats,
 ) -> None:
-    """Requests of one edge. ``inside`` is the seconds behind the edge's door, ``fetched`` the bytes
-    that it got from upstream, ``rtts`` from each region."""
-    by_time, sent, latency, by_region = ledger.fates, ledger.bytes, ledger.latency, ledger.by_region
-    bins = by_time.shape[0]
-    instants, a_second = CENSUS / (bins * bin_width), 1.0 / bin_width
-    seconds, census = 0.0, 0
+    """Requests of one edge. ``inside`` is the seconds behind the edge's door, which become those
+    that each request took in all; ``fetched`` the bytes that it got from upstream, ``rtts`` from
+    each region, ``trips`` memory to work in."""
+    # Loops of their own are those of which the processor does several requests at a time.
+    _draw_ways(network, numbers, sizes, fates, inside, trips)
+    _count(ledger, network, bin_width, rtts, numbers, times, regions, sizes, fates, inside, fetched,
+           trips)  # fmt: skip
+    _count_seconds(ledger, bin_width, times, inside)
+    for i in range(times.size):
+        trips[i] = logarithm(max(inside[i], FASTEST) / FASTEST) * _PER_FOLD
+    latency, by_region = ledger.latency, ledger.by_region
+    bins, a_second = latency.shape[0], 1.0 / bin_width
+    for i in range(times.size):
+        bucket = min(int(trips[i]), BUCKETS - 1)
+        latency[min(int(times[i] * a_second), bins - 1), bucket] += 1
+        by_region[regions[i], bucket] += 1
+
+
+@compiled
+def _draw_ways(
+    network: Network, numbers: Ints, sizes: Ints, fates: Fates, inside: Floats, trips: Floats
+) -> None:
+    """Jitter on top of ``inside``, and how many round trips each takes."""
+    for i in range(numbers.size):
+        fate = fates[i]
+        size = 0 if (fate == ERROR) | (fate == NEGATIVE) else sizes[i]
+        bits = mixed(network.seed, JITTER, numbers[i])
+        inside[i] = max(inside[i], 0.0) + jitter(network, bits)
+        trips[i] = round_trips_of(network, bits, size)
+
+
+@compiled
+def _count(
+    ledger: Ledger, network: Network, bin_width: float, rtts: Floats, numbers: Ints, times: Floats,
+    regions: Ints, sizes: Ints, fates: Fates, inside: Floats, fetched: Ints, trips: Floats,
+) -> None:  # fmt: skip
+    """Fates and bytes; and what depends on the region."""
+    by_time, sent, loss, bandwidth = ledger.fates, ledger.bytes, network.loss, network.bandwidth
+    bins, a_second = by_time.shape[0], 1.0 / bin_width
     for i in range(times.size):
         at = min(int(times[i] * a_second), bins - 1)
         fate, region = fates[i], regions[i]
-        size = 0 if fate in (ERROR, NEGATIVE) else sizes[i]
-        took = transfer(network, region, rtts[region], size, numbers[i]) + max(inside[i], 0.0)
-        bucket = int(math.log(max(took, FASTEST) / FASTEST) * _PER_FOLD)
-        bucket = min(bucket, BUCKETS - 1)
+        size = 0 if (fate == ERROR) | (fate == NEGATIVE) else sizes[i]
+        inside[i] += trips[i] * rtts[region] + size / bandwidth[region]
+        bits = mixed(network.seed, JITTER, numbers[i])
+        if may_lose(network, loss[region], size, bits):
+            inside[i] += lost(network, region, rtts[region], size, bits)
         by_time[at, fate] += 1
         sent[at, DELIVERED] += size
         sent[at, FETCHED] += fetched[i]
-        latency[at, bucket] += 1
-        by_region[region, bucket] += 1
-        seconds += took
-        census += int((times[i] + took) * instants) - int(times[i] * instants)
+
+
+@compiled
+def _count_seconds(ledger: Ledger, bin_width: float, times: Floats, took: Floats) -> None:
+    instants = CENSUS / (ledger.fates.shape[0] * bin_width)
+    seconds, census = 0.0, 0
+    for i in range(times.size):
+        seconds += took[i]
+        census += int((times[i] + took[i]) * instants) - int(times[i] * instants)
     ledger.seconds[0] += seconds
     ledger.census[0] += census
 

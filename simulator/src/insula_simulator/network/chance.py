@@ -1,12 +1,11 @@
 """Random numbers as a function of seed, stream and index: the same for any number of threads and
 any length of chunk (splitmix64; Steele, Lea and Flood 2014)."""
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.engine.compiled import compiled
+from insula_simulator.network.logarithm import logarithm
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -38,7 +37,14 @@ def uniform(seed: int, stream: int, index: int) -> float:
 @compiled
 def exponential(seed: int, stream: int, index: int) -> float:
     """Of mean 1."""
-    return -math.log(1.0 - uniform(seed, stream, index))
+    return -logarithm(1.0 - uniform(seed, stream, index))
+
+
+@compiled
+def fill_exponential(seed: int, stream: int, first: int, chances: npt.NDArray[np.float64]) -> None:
+    """Those of indices from ``first`` on."""
+    for i in range(chances.size):
+        chances[i] = exponential(seed, stream, first + i)
 
 
 @compiled

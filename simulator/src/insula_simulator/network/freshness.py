@@ -39,7 +39,7 @@ class Rules(NamedTuple):
     purging: bool
 
 
-AHEAD = 16
+AHEAD = 24
 """Requests between fetching memory for one and using it."""
 
 

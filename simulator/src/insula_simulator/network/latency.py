@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from insula_simulator.engine.compiled import compiled
 from insula_simulator.network.chance import JITTER, mixed
+from insula_simulator.network.logarithm import logarithm
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -68,35 +69,67 @@ def transfer(network: Network, region: int, rtt: float, size: int, index: int) -
     """Seconds from the first packet of a connection (or of a request on one in use) to the last
     byte, without what the server takes. A loss costs a round trip, and no more (ROUND_TRIP); or
     what ``_repaired`` says."""
-    loss: float = network.loss[region]
+    bits = mixed(network.seed, JITTER, index)
     bandwidth: float = network.bandwidth[region]
-    bits = mixed(network.seed, JITTER, index)  # 24 for jitter, 16 for the connection, 24 for loss
-    trips, window = 1.0, INITIAL_WINDOW * SEGMENT
-    if float((bits >> _24) & _16_BITS) >= network.reused * _16_PLACES:
-        trips += network.handshake
-    else:
-        window *= WARM_WINDOW
-    trips += doublings(size / window)
-    took = trips * rtt + size / bandwidth
-    took -= network.jitter * math.log((float(bits >> _40) + 1.0) / _24_PLACES)
+    took = jitter(network, bits) + round_trips_of(network, bits, size) * rtt + size / bandwidth
+    if may_lose(network, network.loss[region], size, bits):
+        took += lost(network, region, rtt, size, bits)
+    return took
+
+
+@compiled
+def jitter(network: Network, bits: np.uint64) -> float:
+    """Seconds. Of the request's chances 24 bits are for jitter, 16 for the connection, 24 for
+    loss."""
+    return -network.jitter * logarithm((float(bits >> _40) + 1.0) / _24_PLACES)
+
+
+@compiled
+def round_trips_of(network: Network, bits: np.uint64, size: int) -> float:
+    """Handshake, request, and slow start."""
+    fresh = is_fresh(network, bits)
+    return 1.0 + (network.handshake if fresh else 0.0) + doublings(size / first_window(fresh))
+
+
+@compiled
+def is_fresh(network: Network, bits: np.uint64) -> bool:
+    """Whether it is a connection's first request."""
+    return float((bits >> _24) & _16_BITS) >= network.reused * _16_PLACES
+
+
+@compiled
+def first_window(fresh: bool) -> float:
+    """Bytes."""
+    return INITIAL_WINDOW * SEGMENT * (1.0 if fresh else WARM_WINDOW)
+
+
+@compiled
+def may_lose(network: Network, loss: float, size: int, bits: np.uint64) -> bool:
+    """False where surely nothing is lost: no chance is above the sum of the segments' chances. So
+    the power that it takes to be sure is seldom needed."""
+    return float(bits & _24_BITS) < loss * (size + SEGMENT) * (_24_PLACES / SEGMENT)
+
+
+@compiled
+def lost(network: Network, region: int, rtt: float, size: int, bits: np.uint64) -> float:
+    """Seconds that a loss costs; 0 where nothing is lost."""
+    loss: float = network.loss[region]
     chance, segments = float(bits & _24_BITS) / _24_PLACES, float(math.ceil(size / SEGMENT))
     if network.recovery == ROUND_TRIP:
         segments = min(segments, 1000.0)
-    # No more than the sum of the segments' chances, so that the power is seldom needed.
-    if chance < loss * segments and chance < 1.0 - (1.0 - loss) ** segments:
-        if network.recovery != ROUND_TRIP:
-            return took + _repaired(network.recovery, loss, bandwidth, rtt, window, size, chance)
-        took += rtt
-    return took
+    if chance >= 1.0 - (1.0 - loss) ** segments:
+        return 0.0
+    if network.recovery == ROUND_TRIP:
+        return rtt
+    window, bandwidth = first_window(is_fresh(network, bits)), network.bandwidth[region]
+    return _repaired(network.recovery, loss, bandwidth, rtt, window, size, chance)
 
 
 @compiled
 def doublings(windows: float) -> float:
     """Round trips of slow start after the first: for 1 + 2 + 4 ... windows."""
-    if windows <= 1.0:
-        return 0.0
     # ceil(log2(1 + windows)) - 1, from the exponent of a float just below.
-    bits = np.float64(math.ceil(windows)).view(np.int64)
+    bits = np.float64(np.ceil(max(windows, 1.0))).view(np.int64)
     return float((bits >> 52) - 1023)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.engine.compiled import allocating, compiled
-from insula_simulator.network.chance import SERVICE, exponential
+from insula_simulator.network.chance import SERVICE, exponential, fill_exponential
 from insula_simulator.network.scaling import (
     LOOK_AT,
     Scaler,
@@ -138,8 +138,9 @@ def _pass(pool: Pool, now: float) -> None:
 
 
 @compiled
-def _attempt(pool: Pool, rules: PoolRules, time: float, index: int) -> float:
-    """Seconds until answered, or -1 when the queue outlasts the timeout (the request leaves it)."""
+def _attempt(pool: Pool, rules: PoolRules, time: float, chance: float) -> float:
+    """Seconds until answered, or -1 when the queue outlasts the timeout (the request leaves it).
+    ``chance`` is exponential, of mean 1."""
     gauges = pool.gauges
     if rules.most > rules.least:
         while time >= gauges[NEXT_LOOK]:
@@ -151,10 +152,7 @@ def _attempt(pool: Pool, rules: PoolRules, time: float, index: int) -> float:
     begin = heap[0] if waits else time
     if begin - time > rules.timeout:
         return -1.0
-    service = rules.service
-    if rules.spread > 0:
-        chance = exponential(rules.seed, SERVICE, index)
-        service *= 1.0 - rules.spread + rules.spread * chance
+    service = rules.service * (1.0 - rules.spread + rules.spread * chance)
     for i in range(rules.slow.shape[0]):
         if rules.slow[i, 0] <= time < rules.slow[i, 1]:
             service *= rules.slow[i, 2]
@@ -175,16 +173,19 @@ def serve(pool: Pool, rules: PoolRules, times: Floats, first: int, answered: Flo
     A request that timed out is tried once more while the budget lasts. Answers the retries."""
     waiting = np.empty(times.size, np.int64)
     head = tail = 0
+    tokens = pool.gauges[TOKENS]
+    fill_exponential(rules.seed, SERVICE, first, answered)
     for i in range(times.size):
         while head < tail and times[waiting[head]] + rules.timeout <= times[i]:
             _retry(pool, rules, times, first, answered, waiting[head])
             head += 1
-        answered[i] = _attempt(pool, rules, times[i], first + i)
-        pool.gauges[TOKENS] = min(pool.gauges[TOKENS] + rules.retry_budget, 1000.0)
-        if answered[i] < 0 and pool.gauges[TOKENS] >= 1.0:
-            pool.gauges[TOKENS] -= 1.0
+        answered[i] = _attempt(pool, rules, times[i], answered[i])
+        tokens = min(tokens + rules.retry_budget, 1000.0)
+        if answered[i] < 0 and tokens >= 1.0:
+            tokens -= 1.0
             waiting[tail] = i
             tail += 1
+    pool.gauges[TOKENS] = tokens
     while head < tail:
         _retry(pool, rules, times, first, answered, waiting[head])
         head += 1
@@ -195,6 +196,7 @@ def serve(pool: Pool, rules: PoolRules, times: Floats, first: int, answered: Flo
 def _retry(
     pool: Pool, rules: PoolRules, times: Floats, first: int, answered: Floats, which: int
 ) -> None:
-    took = _attempt(pool, rules, times[which] + rules.timeout, first + which)
+    chance = exponential(rules.seed, SERVICE, first + which)
+    took = _attempt(pool, rules, times[which] + rules.timeout, chance)
     if took >= 0:
         answered[which] = rules.timeout + took

@@ -6,12 +6,20 @@ import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.engine.compiled import allocating, compiled
-from insula_simulator.network.chance import KIND, RANK, REGION, TIME, exponential, mixed, uniform
+from insula_simulator.network.chance import (
+    KIND,
+    RANK,
+    REGION,
+    TIME,
+    fill_exponential,
+    mixed,
+    uniform,
+)
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-_CERTAIN, _ALIAS = float(1 << 30), (1 << 32) - 1
+_CERTAIN, _FRACTION, _ALIAS = float(1 << 30), (1 << 30) - 1, (1 << 32) - 1
 FLASH_KEYS, WONDER_KEYS = 1 << 60, 1 << 61
 """Keys of flash crowds and of one-hit wonders start here; the catalogue's are below."""
 
@@ -82,7 +90,7 @@ def synthesize(
     # A loop for each: short loops let the processor wait for several cache misses at a time.
     _draw_times(plan, start, times)
     _draw_regions(plan, start, times, regions)
-    _draw_keys(plan, start, times, keys)
+    _draw_keys(plan, start, times, sizes, keys)
     _look_up_sizes(plan.sizes, keys, sizes)
 
 
@@ -114,9 +122,10 @@ def _draw_regions(plan: Plan, start: int, times: Floats, regions: Ints) -> None:
 @compiled
 def _draw_times(plan: Plan, start: int, times: Floats) -> None:
     """Arrivals of a Poisson process of varying rate, given how many fall into this chunk."""
+    fill_exponential(plan.seed, TIME, start, times)
     total = 0.0
     for i in range(times.size):
-        total += exponential(plan.seed, TIME, start + i)
+        total += times[i]
         times[i] = total
     total += 1.0
     cumulative, edges = plan.cumulative, plan.bin_edges
@@ -134,19 +143,43 @@ def _draw_times(plan: Plan, start: int, times: Floats) -> None:
 
 
 @compiled
-def _draw_keys(plan: Plan, start: int, times: Floats, keys: Ints) -> None:
-    """One function with the plan's arrays at hand: handing them on for each request would count
-    references each time."""
-    seed, drift, wonders = plan.seed, plan.drift, plan.wonders
-    alias = plan.alias
+def _draw_keys(plan: Plan, start: int, times: Floats, spots: Ints, keys: Ints) -> None:
+    """``spots`` is memory to work in."""
+    _draw_spots(plan.seed, plan.alias.size, start, spots)
+    _decide(plan.alias, spots, keys)
+    if plan.drift > 0:
+        for i in range(keys.size):
+            fresh = uniform(keys[i], 0, 1)
+            keys[i] += plan.alias.size * int(times[i] / 3600.0 * plan.drift + fresh)
+    if plan.wonders > 0 or plan.flash_share.size > 0:
+        _draw_others(plan, start, times, keys)
+
+
+@compiled
+def _draw_spots(seed: int, objects: int, start: int, spots: Ints) -> None:
+    """Places in the alias table, with 30 bits of fraction."""
+    for i in range(spots.size):
+        spots[i] = int(uniform(seed, RANK, start + i) * objects * _CERTAIN)
+
+
+@compiled
+def _decide(alias: Ints, spots: Ints, keys: Ints) -> None:
+    last = alias.size - 1
+    for i in range(spots.size):
+        key = min(spots[i] >> 30, last)
+        both = alias[key]
+        # Without a branch, which would be guessed wrong half of the time, and late.
+        keys[i] = key ^ ((key ^ (both & _ALIAS)) & -int((spots[i] & _FRACTION) >= (both >> 32)))
+
+
+@compiled
+def _draw_others(plan: Plan, start: int, times: Floats, keys: Ints) -> None:
+    """Put flash crowds and one-hit wonders in place of what was drawn from the catalogue."""
+    seed, wonders = plan.seed, plan.wonders
     flash_start, flash_end = plan.flash_start, plan.flash_end
     flash_share, flash_objects = plan.flash_share, plan.flash_objects
-    objects = alias.size
     for i in range(keys.size):
-        at = start + i
-        kind, key = 1.0, -1
-        if wonders > 0 or flash_share.size > 0:
-            kind = uniform(seed, KIND, at)
+        kind, key = uniform(seed, KIND, start + i), -1
         for flash in range(flash_share.size):
             share = flash_share[flash]
             if key < 0 and flash_start[flash] <= times[i] < flash_end[flash]:
@@ -155,13 +188,6 @@ def _draw_keys(plan: Plan, start: int, times: Floats, keys: Ints) -> None:
                 else:
                     kind = (kind - share) / (1.0 - share)
         if key < 0 and kind < wonders:
-            key = WONDER_KEYS + at
-        if key < 0:
-            drawn = uniform(seed, RANK, at) * objects
-            key = min(int(drawn), objects - 1)
-            # Without a branch, which would be guessed wrong half of the time, and late.
-            both = alias[key]
-            key ^= (key ^ (both & _ALIAS)) & -int((drawn - key) * _CERTAIN >= (both >> 32))
-            if drift > 0:
-                key += objects * int(times[i] / 3600.0 * drift + uniform(key, 0, 1))
-        keys[i] = key
+            key = WONDER_KEYS + start + i
+        if key >= 0:
+            keys[i] = key

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from insula_simulator.engine.state import NONE, Ints, State, empty_state
+from insula_simulator.engine.state import COLUMNS, FEW_COLUMNS, NONE, Ints, State, empty_state
 from insula_simulator.policies import (
     adaptive,
     frequency,
@@ -43,6 +43,7 @@ class Policy:
     smallest: int = 1
     scored: bool = False
     heaped: bool = False
+    columns: int = COLUMNS
     rows: int = 1
     """Rows of nodes that a request may need at most."""
     ghosts: int = NO_GHOSTS
@@ -54,6 +55,7 @@ class Policy:
             raise CacheTooSmall(f"{self.name} needs a size of at least {self.smallest}")
         state = empty_state(
             capacity,
+            columns=self.columns,
             scored=self.scored,
             heaped=self.heaped,
             counters=self.counters(capacity),
@@ -127,8 +129,8 @@ def _sketch_counters(capacity: int) -> int:
 POLICIES = {
     policy.name: policy
     for policy in (
-        Policy("lru", queues.replay_queue, _queue(queues.LRU)),
-        Policy("fifo", queues.replay_queue, _queue(queues.FIFO)),
+        Policy("lru", queues.replay_queue, _queue(queues.LRU), columns=FEW_COLUMNS),
+        Policy("fifo", queues.replay_queue, _queue(queues.FIFO), columns=FEW_COLUMNS),
         Policy("clock", queues.replay_queue, _queue(queues.CLOCK)),
         Policy("slru", segmented.replay_segmented, _segmented, smallest=4),
         Policy("lfu", frequency.replay_frequency, _frequency, rows=2),
