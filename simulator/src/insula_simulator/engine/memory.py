@@ -2,12 +2,10 @@
 ones, since otherwise finding the page takes longer than reading from it."""
 
 import mmap
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-A = TypeVar("A", bound=npt.NDArray[Any])
 
 LARGE = 1 << 20
 """Bytes from which on an array has pages of its own."""
@@ -25,8 +23,8 @@ def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     return np.frombuffer(pages, kind, count).reshape(shape)
 
 
-def lengthened(array: A, used: int, length: int) -> A:
+def lengthened(array: npt.NDArray[Any], used: int, length: int) -> npt.NDArray[Any]:
     """The first ``used`` rows and further ones of zeros."""
-    longer: Any = zeros((length, *array.shape[1:]), array.dtype)
+    longer = zeros((length, *array.shape[1:]), array.dtype)
     longer[:used] = array[:used]
     return longer

@@ -3,7 +3,7 @@ on their way at a time, where reading one after the other would wait for each.""
 
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
@@ -19,9 +19,9 @@ def _prefetch(typing_context: Any, array: Any, row: Any) -> Any:
         view = context.make_array(kind)(context, builder, arguments[0])
         at = context.cast(builder, arguments[1], index, types.intp)
         indices = [at] + [context.get_constant(types.intp, 0)] * (kind.ndim - 1)
-        place = cgutils.get_item_pointer(context, builder, kind, view, indices)
+        place = _compiling.get_item_pointer(context, builder, kind, view, indices)
         pointer, word = ir.IntType(8).as_pointer(), ir.IntType(32)
-        asked = _declared(
+        asked = _compiling.get_or_insert_function(
             builder.module, ir.FunctionType(ir.VoidType(), [pointer, word, word, word]),
             "llvm.prefetch.p0",
         )  # fmt: skip
@@ -32,6 +32,6 @@ def _prefetch(typing_context: Any, array: Any, row: Any) -> Any:
     return types.void(array, row), emit
 
 
-_declared: Any = cgutils.get_or_insert_function  # numba has no types
+_compiling: Any = cgutils  # which has no types
 prefetch: Any = intrinsic(_prefetch)
 """``prefetch(array, row)``; the row must be one of the array's."""
