@@ -10,11 +10,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+import asyncpg
 import httpx
 import pytest
 from fixtures.installation import PASSWORD, Installation, SignUp, TestTenant, WebServer
 from insula.embedded import postgres
-from insula.tenancy.roles import bucket_login, login_url
+from insula.tenancy.registrars import as_keeper, hand_over
+from insula.tenancy.roles import PROVISIONER, bucket_login, login_url, registrar
 
 
 def _psql(url: str, statement: str) -> subprocess.CompletedProcess[str]:
@@ -54,7 +56,33 @@ def test_a_tenants_role_belongs_to_its_bucket_alone(
         f"where t.slug = '{acme.slug}'",
     )
     bucket = _rows(installation, f"select bucket from ctl.tenants where slug = '{acme.slug}'")
-    assert members - {"app_prov"} == {bucket_login(int(bucket.pop()))}
+    number = int(bucket.pop())
+    assert members == {bucket_login(number), registrar(number)}
+
+
+@pytest.mark.parametrize("are_handed_over", [True, False])
+async def test_roles_that_are_older_than_registrars_can_be_dropped(
+    installation: Installation, are_handed_over: bool
+) -> None:
+    schema = f"t_{9_000_000_000 + secrets.randbelow(10**6)}"
+    settings = installation.settings
+    admin = await asyncpg.connect(settings.database_url)
+    provisioner = await asyncpg.connect(login_url(settings, PROVISIONER))
+    try:
+        await provisioner.execute(f"CREATE ROLE {schema} NOLOGIN ROLE {bucket_login(0)}")
+        if are_handed_over:
+            assert await hand_over(admin) >= 1
+        members = await admin.fetch(
+            "SELECT member::regrole::text FROM pg_auth_members WHERE roleid = $1::text::regrole",
+            schema,
+        )
+        keeper = registrar(0) if are_handed_over else PROVISIONER
+        assert {member for (member,) in members} == {keeper, bucket_login(0)}
+        await provisioner.execute(f"BEGIN; {as_keeper(schema)} DROP ROLE {schema}; COMMIT")
+        assert await admin.fetchval("SELECT to_regrole($1)", schema) is None
+    finally:
+        await provisioner.close()
+        await admin.close()
 
 
 def test_a_tenants_role_cannot_rewrite_its_migrations(

@@ -4,12 +4,17 @@ import re
 from itertools import groupby
 
 from insula.db.capabilities import Capabilities
+from insula.tenancy import core
 from insula.tenancy.migrations import MigrationFile, script
-from insula.tenancy.roles import OWNER, bucket_login
+from insula.tenancy.registrars import create_role
+from insula.tenancy.roles import OWNER
 from insula.tenancy.sealing import question
 from insula.tenancy.tenant import schema_name
 
 LEAVE = "SET LOCAL ROLE NONE; SET LOCAL search_path = ctl;"
+
+FEW_ROWS = "SET LOCAL max_parallel_maintenance_workers = 0;"
+"""Tables are empty: PostgreSQL need not plan how many processes would build each index."""
 
 _TABLES_AT_ONCE = 10
 """Tables that a transaction makes while others serve: 30 reset what every other backend knows of
@@ -22,17 +27,11 @@ def enter(number: int) -> str:
     return f"SET LOCAL ROLE {OWNER}; SET LOCAL search_path = {schema_name(number)}, ext, pg_temp;"
 
 
-def role(number: int, bucket: int) -> str:
-    """A tenant's role, which its bucket's login may become. In one statement: a GRANT would have
-    PostgreSQL walk through the provisioner's memberships, one for each tenant, twice."""
-    return f"CREATE ROLE {schema_name(number)} NOLOGIN ROLE {bucket_login(bucket)};"
-
-
 def build(
     number: int, bucket: int, files: tuple[MigrationFile, ...], capabilities: Capabilities
 ) -> str:
     """Role, schema, privileges, first tables; the script ends inside the schema, as its owner."""
-    return role(number, bucket) + furnish(number, files, capabilities)
+    return create_role(schema_name(number), bucket) + furnish(number, files, capabilities)
 
 
 def furnish(number: int, files: tuple[MigrationFile, ...], capabilities: Capabilities) -> str:
@@ -51,7 +50,8 @@ def furnish(number: int, files: tuple[MigrationFile, ...], capabilities: Capabil
             GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {name};
         {question(name, capabilities)}
         SET LOCAL search_path = {name}, ext, pg_temp;
-        {script(files, fresh=True)}
+        {FEW_ROWS}
+        {script(files, fresh={core.TENANT})}
         REVOKE INSERT, UPDATE, DELETE ON insula_migrations FROM {name};
         """
 

@@ -18,7 +18,7 @@ from insula.db import Database, Statement, Work
 from insula.db.listening import first_of
 from insula.db.pool import PoolExhausted
 from insula.tenancy import core, placement, slots
-from insula.tenancy.building import LEAVE, build, enter, portions
+from insula.tenancy.building import FEW_ROWS, LEAVE, build, enter, portions
 from insula.tenancy.cells import BUCKETS_OF_CELL, CATALOGUE_PRELUDE, HOME
 from insula.tenancy.migrations import (
     APPLIED,
@@ -27,6 +27,7 @@ from insula.tenancy.migrations import (
     pending,
     script,
 )
+from insula.tenancy.registrars import as_keeper
 from insula.tenancy.roles import OWNER
 from insula.tenancy.slots import Slot, Stock
 from insula.tenancy.tenant import schema_name
@@ -127,7 +128,7 @@ class Filling:
         await tx.run_script(enter(slot.number))
         due = pending(self._files, await tx.many(APPLIED, module=core.TENANT))
         portion = portions(due)[0] if due else ()
-        await tx.run_script(script(portion, fresh=True) + LEAVE)
+        await tx.run_script(FEW_ROWS + script(portion, fresh={core.TENANT}) + LEAVE)
         return max(slot.version, portion[-1].version if portion else self._version)
 
     async def _give_up(self, slot: Slot) -> None:
@@ -160,7 +161,7 @@ class Filling:
             return False
         await tx.run_script(
             f"SET LOCAL ROLE {OWNER}; DROP SCHEMA IF EXISTS {name} CASCADE; {LEAVE}"
-            f"DROP ROLE IF EXISTS {name};"
+            f"{as_keeper(name)} DROP ROLE IF EXISTS {name}; {LEAVE}"
         )
         return True
 

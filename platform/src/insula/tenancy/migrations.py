@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Container
 from importlib.resources.abc import Traversable
 
 import msgspec
@@ -59,10 +60,11 @@ _TABLE = re.compile(r"\bCREATE\s+TABLE\b", re.IGNORECASE)
 _UNSEALED = ("catalogue", "spool")  # of the installation: the spool has policies of its own
 
 
-def script(files: tuple[MigrationFile, ...], *, fresh: bool = False) -> str:
+def script(files: tuple[MigrationFile, ...], *, fresh: Container[str] = ()) -> str:
     """The files and their records, as one script for one round trip; a tenant's new tables are
-    sealed (:mod:`insula.tenancy.sealing`). ``fresh`` where nobody has any rows yet."""
-    texts = [(fresh and file.fresh) or file.sql for file in files]
+    sealed (:mod:`insula.tenancy.sealing`). ``fresh`` are the modules of which nobody has any rows
+    yet."""
+    texts = [(file.module in fresh and file.fresh) or file.sql for file in files]
     parts = [text.rstrip().rstrip(";") + ";" for text in texts]
     if files:
         parts.append(

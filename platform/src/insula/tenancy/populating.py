@@ -13,12 +13,13 @@ from insula.db.ids import new_id
 from insula.module import Module
 from insula.settings import Settings
 from insula.tenancy import core, slots
-from insula.tenancy.building import LEAVE, furnish, role
+from insula.tenancy.building import LEAVE, furnish
 from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, Cells
 from insula.tenancy.fleet.files import tenant_files
 from insula.tenancy.fleet.report import Progress
 from insula.tenancy.lifecycle import get_tenant
 from insula.tenancy.migrations import script
+from insula.tenancy.registrars import create_role
 from insula.tenancy.roles import OWNER
 from insula.tenancy.tables import TenantModule, TenantRow
 from insula.tenancy.tenant import Tenant, schema_name
@@ -117,7 +118,7 @@ async def _make(catalogue: Work, slugs: list[str], model: _Model, buckets: int) 
         )
         await catalogue.execute(_LIKE, new=tenant_id, old=model.tenant.id)
         # Roles first: PostgreSQL looks up anew who is in which role after each that is made.
-        roles.append(role(place.number, place.bucket))
+        roles.append(create_role(schema_name(place.number), place.bucket))
         parts += [furnish(place.number, files, catalogue.capabilities), model.script, LEAVE]
     await catalogue.run_script("\n".join([*roles, *parts]))
 
@@ -127,7 +128,7 @@ async def _read(catalogue: Work, modules: dict[str, Module], like: str) -> _Mode
     files = tenant_files(modules)
     own = [name for name in await catalogue.many(_OWN, tenant=tenant.id) if files.get(name)]
     schema = schema_name(tenant.number)
-    parts = [script(files[name], fresh=True) for name in files if name in own]
+    parts = [script(files[name], fresh=set(own)) for name in files if name in own]
     may_copy = await catalogue.one(_MAY_COPY)
     parts += await _rows(catalogue, list(_tables(modules, own)), schema, may_copy=may_copy)
     shape = await catalogue.one(_SHAPE, schema=schema)

@@ -16,7 +16,7 @@ from insula.db.ids import new_id
 from insula.identity.tables import UserRow
 from insula.module import Module
 from insula.tenancy import core, placement, slots
-from insula.tenancy.building import LEAVE, build, enter
+from insula.tenancy.building import FEW_ROWS, LEAVE, build, enter
 from insula.tenancy.cells import BUCKETS_OF_CELL, HOME, cell_of
 from insula.tenancy.errors import (
     ModuleNeeded,
@@ -184,12 +184,11 @@ async def apply(
     await work.run_script(enter(number))
     names = [files[0].module for files in modules]
     seen = await work.many(_APPLIED, modules=names)
-    parts: list[str] = []
+    due: list[MigrationFile] = []
     for name, files in zip(names, modules, strict=True):
-        applied = [Applied(s.version, s.checksum) for s in seen if s.module == name]
-        if due := pending(files, applied):
-            parts.append(script(due, fresh=fresh and not applied))
-    await work.run_script("\n".join([*parts, LEAVE]))
+        due += pending(files, [Applied(s.version, s.checksum) for s in seen if s.module == name])
+    new = set(names) - {line.module for line in seen} if fresh else set()
+    await work.run_script((FEW_ROWS if new else "") + script(tuple(due), fresh=new) + LEAVE)
 
 
 async def enable(

@@ -17,6 +17,11 @@ def bucket_login(bucket: int) -> str:
     return f"app_b{bucket:03d}"
 
 
+def registrar(bucket: int) -> str:
+    """Makes and drops the roles of a bucket's tenants (:mod:`insula.tenancy.registrars`)."""
+    return f"app_r{bucket:03d}"
+
+
 def login_url(settings: Settings, login: str, url: str = "") -> str:
     """``url``, else ``INSULA_DATABASE_URL``, with another login in it.
 

@@ -18,6 +18,7 @@ import asyncpg
 
 from insula.tenancy.moving.altering import Busy, alter
 from insula.tenancy.moving.anatomy import Table
+from insula.tenancy.registrars import as_keeper
 from insula.tenancy.roles import OWNER, bucket_login
 from insula.tenancy.tenant import number_of
 
@@ -134,7 +135,9 @@ async def unfence(source: asyncpg.Connection, schema: str, bucket: int) -> None:
     """Let writes, and reads, in again."""
     is_there = await _is_there(source, schema)
     async with source.transaction():
-        await source.execute(f"GRANT {schema} TO {bucket_login(bucket)}")
+        await source.execute(
+            f"{as_keeper(schema)} GRANT {schema} TO {bucket_login(bucket)}; SET LOCAL ROLE NONE"
+        )
         if is_there:
             await source.execute(f"SET LOCAL ROLE {OWNER}; {_function(schema, _OPEN)} RESET ROLE")
 
@@ -151,7 +154,8 @@ async def remove(source: asyncpg.Connection, schema: str) -> None:
 async def cut(source: asyncpg.Connection, schema: str, bucket: int) -> None:
     """Let nobody bind the tenant here any more: a replica that has not noticed must not read what
     is old."""
-    await source.execute(f"REVOKE {schema} FROM {bucket_login(bucket)}")
+    async with source.transaction():
+        await source.execute(f"{as_keeper(schema)} REVOKE {schema} FROM {bucket_login(bucket)}")
 
 
 async def drop(connection: asyncpg.Connection, schema: str) -> None:
@@ -160,7 +164,8 @@ async def drop(connection: asyncpg.Connection, schema: str) -> None:
         number = number_of(schema)
         await connection.execute(
             f"SET LOCAL lock_timeout = '10s'; SET LOCAL ROLE {OWNER};"
-            f"DROP SCHEMA IF EXISTS {schema} CASCADE; RESET ROLE; DROP ROLE IF EXISTS {schema};"
+            f"DROP SCHEMA IF EXISTS {schema} CASCADE; SET LOCAL ROLE NONE;"
+            f"{as_keeper(schema)} DROP ROLE IF EXISTS {schema}; SET LOCAL ROLE NONE;"
             f"DELETE FROM spool.outbox WHERE tenant = '{schema}';"
             f"DELETE FROM spool.webhook_queue WHERE tenant = '{schema}';"
             f"DELETE FROM spool.job_turns WHERE tenant = {number};"

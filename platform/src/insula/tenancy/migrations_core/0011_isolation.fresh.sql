@@ -1,0 +1,1 @@
+-- Tables are sealed as they are made, and nobody was granted a sequence.

@@ -1,0 +1,1 @@
+-- The function has its name from the beginning, and tables are sealed with it as they are made.
