@@ -5,11 +5,13 @@ import json
 import time
 from typing import Any
 
+import httpx
 import pytest
 from fixtures.fleet import Fleet
 from fixtures.installation import Installation
-from insula.tenancy.fleet import run
+from insula.tenancy.fleet import Options, run
 from insula.tenancy.fleet.pace import Pace
+from insula.tenancy.fleet.tempo import Audience, Tempo
 
 pytestmark = pytest.mark.xdist_group("fleet")
 SIZE = 100
@@ -241,6 +243,62 @@ def test_a_migration_that_cannot_run_in_a_transaction_fails_at_the_canary(fleet:
         "DELETE FROM ctl.insula_migrations WHERE module = $1 AND version = $2", fleet.name, version
     )
     fleet.step("SELECT 1;")
+
+
+# Whoever is served meanwhile
+
+
+def test_it_steps_aside_while_somebody_is_served(fleet: Fleet, installation: Installation) -> None:
+    async def migrate_beside_somebody() -> Any:
+        async with httpx.AsyncClient(base_url=installation.url) as client:
+
+            async def ask() -> None:
+                while True:
+                    await client.get("/api/v1/me")
+
+            asking = asyncio.create_task(ask())
+            report = await fleet.migration()
+            asking.cancel()
+            return report
+
+    fleet.step("ALTER TABLE {name} ADD COLUMN aside INTEGER;")
+    beside = asyncio.run(migrate_beside_somebody())
+    assert beside.changed == SIZE
+    assert beside.aside >= (SIZE - 3) / 3
+    fleet.step("ALTER TABLE {name} ADD COLUMN alone INTEGER;")
+    alone = fleet.migrate()
+    assert alone.changed == SIZE
+    assert alone.aside < beside.aside  # a few, until it knows
+    fleet.step("ALTER TABLE {name} ADD COLUMN shared INTEGER;")
+    assert fleet.migrate(share=100).aside == 0
+    assert fleet.having("aside") == fleet.having("shared") == set(fleet.numbers)
+
+
+def test_nobody_is_there_two_seconds_after_the_last_request() -> None:
+    clock = Clock()
+    audience = Audience("", clock)
+    found = []
+    for calls in (7, 7, 8, 8, 8, None, 8, 8):
+        audience.look(calls)
+        found.append(audience.is_there)
+        clock.now += 1.2
+    # Not known yet, quiet, a request, just now, quiet, Redis is down, not known yet, quiet.
+    assert found == [True, False, True, True, False, True, True, False]
+
+
+async def test_one_goes_on_beside_those_who_are_served() -> None:
+    audience = Audience("")
+    tempo = Tempo(Options(batch=10), audience)
+    assert audience.is_there
+    async with tempo.turn() as few:
+        second = asyncio.create_task(tempo.turn().__aenter__())
+        await asyncio.sleep(0)
+        assert not second.done()
+    await second
+    audience.is_there = False
+    async with tempo.turn() as many, tempo.turn() as as_many:
+        pass
+    assert (few, many, as_many, tempo.aside) == (3, 10, 10, 2)
 
 
 # The estimate

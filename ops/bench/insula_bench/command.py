@@ -120,9 +120,11 @@ def _parser() -> argparse.ArgumentParser:
         "--megabytes", type=int, action="append", help="of a tenant that moves (default 10 and 100)"
     )
     parser.add_argument("--starts", type=int, default=5, help="cold and warm (default 5)")
-    parser.add_argument("--fleet-workers", type=int, default=2, help="of a migration (default 2)")
     parser.add_argument(
-        "--fleet-share", type=int, default=50, help="percent of their time (default 50)"
+        "--fleet-workers", type=int, default=Options().workers, help="of a migration"
+    )
+    parser.add_argument(
+        "--fleet-share", type=int, help="percent of their time, instead of stepping aside"
     )
     parser.add_argument(
         "--rate", type=float, default=200.0, help="requests a second beside it (default 200)"

@@ -41,9 +41,9 @@ def db() -> None:
 )  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 32), default=_DEFAULTS.workers, show_default=True,
               help="Batches at the same time.")  # fmt: skip
-@click.option("--share", type=click.IntRange(1, 100), default=_DEFAULTS.share, show_default=True,
-              metavar="PERCENT",
-              help="Of its time that each works; the rest is for those who are served meanwhile.",
+@click.option("--share", type=click.IntRange(1, 100), default=None, metavar="PERCENT",
+              help="Of its time that each works, whoever is served meanwhile. Without it: all "
+              "of it while nobody is served, and a quarter of one's while somebody is.",
 )  # fmt: skip
 @click.option("--batch", type=click.IntRange(1, 100), default=_DEFAULTS.batch, show_default=True,
               help="Tenants in one transaction.")  # fmt: skip

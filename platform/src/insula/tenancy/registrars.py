@@ -12,7 +12,6 @@ import asyncpg
 
 from insula.tenancy.roles import PROVISIONER, bucket_login, registrar
 
-
 _AT_ONCE = 500
 _PROVISIONERS = f"""
 SELECT mine.member::regrole::text, array_agg(mine.roleid::regrole::text)
@@ -55,6 +54,9 @@ async def hand_over(admin: asyncpg.Connection) -> int:
     return handed
 
 
+_MYSELF = "SET LOCAL ROLE NONE;"  # the login: set_config is for logins alone
+
+
 def create_role(schema: str, bucket: int) -> str:
     """A tenant's role, which its bucket's login may become; made by the bucket's registrar, where
     the server has one (a cell that was not there when we were last migrated has none). In one
@@ -62,14 +64,15 @@ def create_role(schema: str, bucket: int) -> str:
     name = registrar(bucket)
     return (
         f"SELECT set_config('role', coalesce(to_regrole('{name}')::text, 'none'), true);"
-        f"CREATE ROLE {schema} NOLOGIN ROLE {bucket_login(bucket)};"
+        f"CREATE ROLE {schema} NOLOGIN ROLE {bucket_login(bucket)}; {_MYSELF}"
     )
 
 
 def as_keeper(schema: str) -> str:
     """Become whoever may grant and drop a tenant's role: the registrar that made it, or the
     provisioner, of roles that are older than registrars."""
-    return (
-        "SELECT set_config('role', coalesce((SELECT member::regrole::text FROM pg_auth_members "
-        f"WHERE roleid = to_regrole('{schema}') AND admin_option LIMIT 1), 'none'), true);"
+    keeper = (
+        "SELECT member::regrole::text FROM pg_auth_members "
+        f"WHERE roleid = to_regrole('{schema}') AND admin_option LIMIT 1"
     )
+    return f"{_MYSELF} SELECT set_config('role', coalesce(({keeper}), 'none'), true);"

@@ -17,6 +17,9 @@ from insula.tenancy.provisioning import apply
 # longer than that is done alone. A lock that is waited for holds up everybody behind it.
 _TOGETHER = "SET LOCAL lock_timeout = '100ms'; SET LOCAL statement_timeout = '1s';"
 _ALONE = "SET LOCAL lock_timeout = '1s';"
+# Whoever is served waits for the disk, and the migration need not as well: at home, what a crash of
+# the server undoes, it undoes as a whole; of another cell, what is recorded here comes after it.
+_UNHURRIED = "SET LOCAL synchronous_commit = off"
 
 # The server's faults, not a tenant's: at home they end the run, which can be taken up again.
 _SERVER = (
@@ -92,7 +95,7 @@ class Attempts:
         """
         version = newest(self._files[lines[0].module])
         try:
-            async with self._catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
+            async with self._home() as catalogue:
                 if claimed := await claim(catalogue, lines, version):
                     text = "".join(enter(line.number) + self._script(line) for line in claimed)
                     async with self._there(claimed[0], catalogue) as there:
@@ -121,7 +124,7 @@ class Attempts:
         """
         steps = self._files[line.module]
         try:
-            async with self._catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
+            async with self._home() as catalogue:
                 if not (claimed := await claim(catalogue, [line], newest(steps))):
                     raise Unavailable(ELSEWHERE)
                 async with self._there(line, catalogue) as there:
@@ -141,6 +144,12 @@ class Attempts:
         """Keep for the operator what went wrong."""
         async with self._catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
             await record_failure(catalogue, line, error, quarantine=quarantine)
+
+    @asynccontextmanager
+    async def _home(self) -> AsyncIterator[Work]:
+        async with self._catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
+            await catalogue.run_script(_UNHURRIED)
+            yield catalogue
 
     @asynccontextmanager
     async def _there(self, line: Behind, catalogue: Work) -> AsyncIterator[Work]:

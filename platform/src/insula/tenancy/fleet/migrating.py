@@ -16,8 +16,13 @@ from insula.tenancy.fleet.empty import migrate_slots
 from insula.tenancy.fleet.files import foundations, migrate_catalogue, release, tenant_files
 from insula.tenancy.fleet.report import DownCell, Options, Progress, Report
 from insula.tenancy.fleet.run import Run, Stopped
+from insula.tenancy.fleet.tempo import Audience, Tempo
 from insula.tenancy.lifecycle import get_tenant
 from insula.tenancy.tables import CellRow
+
+_SYNC = "SELECT pg_current_xact_id()"
+"""Has a transaction something to commit, which waits until it, and all before it, is on the disk:
+tenants were migrated without waiting for that."""
 
 
 class _Cell(msgspec.Struct, frozen=True):
@@ -54,16 +59,20 @@ async def migrate_fleet(
         down = await _migrate_spools(cells, further)
         needs, unusable = foundations(modules), {line.module for line in edited}
         usable = {n: f for n, f in files.items() if not unusable & {n, *needs[n]}}
-        run = Run(cells.catalogue, usable, needs, options, progress, down)
+        audience = Audience(settings.redis_url)
+        tempo = Tempo(options, audience)
+        run = Run(cells.catalogue, usable, needs, options, progress, down, tempo)
         stopped = ""
         try:
-            await run.finish()
+            async with audience.watched():
+                await run.finish()
             if core.TENANT in usable and not options.tenants and not options.modules:
                 await migrate_slots(cells.catalogue, usable[core.TENANT], down, batch=options.batch)
         except Stopped as error:
             stopped = str(error)
         async with cells.catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
             quarantined = await count_quarantined(catalogue)
+            await catalogue.run_script(_SYNC)
         left = await run.count_left() if down else Counter[int]()
     finally:
         await cells.close()
@@ -80,6 +89,7 @@ async def migrate_fleet(
         quarantined=quarantined,
         stopped=stopped,
         seconds=run.pace.seconds,
+        aside=tempo.aside,
     )
 
 

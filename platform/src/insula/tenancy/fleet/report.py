@@ -19,10 +19,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     canary: str = "3"
     """Who goes first, one after the other: so many tenants, or the one of this slug."""
-    workers: int = 2
-    """Batches at the same time."""
-    share: int = 50
-    """Percent of its time that each worker works; the rest is for those whom the server serves."""
+    workers: int = 4
+    """Batches at the same time, while nobody is served; or always, with a ``share``."""
+    share: int | None = None
+    """Percent of its time that each worker works, whoever is served meanwhile. None: all of it
+    while nobody is; while somebody is, a quarter of one worker's
+    (:mod:`insula.tenancy.fleet.tempo`)."""
     batch: int = 10
     """Tenants in one transaction. DDL on more tables than that in one transaction makes the other
     connections forget all that they have cached (FACTS.md)."""
@@ -76,6 +78,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     stopped: str = ""
     """Why the run ended before its time."""
     seconds: float = 0.0
+    aside: int = 0
+    """How often a worker stepped aside, since somebody was served meanwhile."""
     skipped: tuple[str, ...] = ()
     """Hardening steps that this server refuses."""
 

@@ -14,6 +14,7 @@ from insula.tenancy.fleet.claims import Behind, find_behind, is_wanted
 from insula.tenancy.fleet.files import Files
 from insula.tenancy.fleet.pace import Pace, in_words
 from insula.tenancy.fleet.report import Failure, Options, Progress
+from insula.tenancy.fleet.tempo import Tempo
 
 log = structlog.get_logger("insula.fleet")
 
@@ -24,6 +25,16 @@ _LOG_SECONDS = 10.0
 
 class Stopped(Exception):
     """The run ends here; the message says why and what to do."""
+
+
+def _take(queue: deque[Behind], most: int) -> list[Behind]:
+    """The next ones, of one cell; none if others were quicker."""
+    lines: list[Behind] = []
+    while queue and len(lines) < most:
+        if lines and cell_of(queue[0].bucket) != cell_of(lines[0].bucket):
+            break
+        lines.append(queue.popleft())
+    return lines
 
 
 class Run:
@@ -38,6 +49,7 @@ class Run:
         options: Options,
         progress: Progress,
         down: dict[int, str],
+        tempo: Tempo,
     ) -> None:
         self.down = down
         """Cells that cannot be worked with, and why; some may be known from the start."""
@@ -52,6 +64,7 @@ class Run:
         self._foundations = foundations
         self._options = options
         self._progress = progress
+        self._tempo = tempo
         self._behind: set[tuple[int, str]] = set()
         self._tried: set[tuple[int, str]] = set()
         self._stop = ""
@@ -146,20 +159,17 @@ class Run:
 
     async def _work(self, queue: deque[Behind]) -> None:
         while queue and not self._stop:
-            lines = [queue.popleft()]
-            cell = cell_of(lines[0].bucket)
-            if cell in self.down:
-                continue
-            while queue and len(lines) < self._options.batch and cell_of(queue[0].bucket) == cell:
-                lines.append(queue.popleft())
-            started = time.monotonic()
-            if len(lines) == 1 or not await self._migrate_together(lines):
-                for line in lines:
-                    if not self._stop and cell not in self.down:
-                        await self._migrate(line)
-            if queue:
-                worked = time.monotonic() - started
-                await asyncio.sleep(worked * (100 / self._options.share - 1))
+            async with self._tempo.turn() as size:
+                await self._migrate_some(_take(queue, size))
+
+    async def _migrate_some(self, lines: list[Behind]) -> None:
+        """Tenants of one cell: together or, if that does not work, one by one."""
+        cells = {cell_of(line.bucket) for line in lines}
+        if cells & self.down.keys() or (len(lines) > 1 and await self._migrate_together(lines)):
+            return
+        for line in lines:
+            if not self._stop and cell_of(line.bucket) not in self.down:
+                await self._migrate(line)
 
     async def _migrate_together(self, lines: list[Behind]) -> bool:
         try:
