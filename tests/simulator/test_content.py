@@ -20,7 +20,8 @@ CAPACITY = 60_000_000
 PLACE = {"latitude": 50.1, "longitude": 8.7}
 PLENTY = {"count": 10_000, "service": 0.01, "spread": 0.0}
 CLASSES: list[dict[str, Any]] = [
-    {"name": "pages", "share": 3.0, "objects": 400, "ttl": 120.0, "tags": {"all pages": 1.0}},
+    {"name": "pages", "share": 3.0, "objects": 400, "ttl": 120.0, "tags": {"all pages": 1.0},
+     "vary": [{"name": "br", "share": 3, "size": 0.25}, {"name": "plain"}]},
     {"name": "images", "share": 4.0, "objects": 600, "tags": {"shop": 0.5}},
     {"name": "api", "share": 1.0, "objects": 50, "cacheable": False},
     {"name": "films", "share": 2.0, "objects": 20, "chunk": 100_000, "range": 250_000,
@@ -174,16 +175,16 @@ def test_an_object_is_stored_the_second_time_it_is_asked_for() -> None:
 
 def test_what_is_remembered_is_two_generations() -> None:
     """Ten objects in turn, and room for the names of six: none is ever known."""
-    doorkeeper = Doorkeeper(Admission(seen=6), seed=1)
+    doorkeeper = Doorkeeper(Admission(seen=6), seed=1, capacity=1)
     keys = np.tile(np.arange(10), 20)
     batch = Batch(keys, keys, np.ones_like(keys), keys.astype(float), keys)
     assert not doorkeeper.admitted(batch).any()
-    wider = Doorkeeper(Admission(seen=40), seed=1)
+    wider = Doorkeeper(Admission(seen=40), seed=1, capacity=1)
     assert wider.admitted(batch)[10:].all()
 
 
 def test_large_objects_are_admitted_rarely() -> None:
-    doorkeeper = Doorkeeper(Admission(scale=10_000.0, largest=50_000), seed=3)
+    doorkeeper = Doorkeeper(Admission(scale=10_000.0, largest=50_000), seed=3, capacity=1)
     rows = np.arange(100_000)
     for size in (1000, 10_000, 30_000, 60_000):
         batch = Batch(rows, rows, np.full_like(rows, size), rows.astype(float), rows)

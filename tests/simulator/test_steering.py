@@ -54,6 +54,45 @@ def test_latency_steering_is_nearest_where_there_is_room() -> None:
     assert requests(outcome(routing={"policy": "latency"})) == requests(outcome())
 
 
+def measured(**about: Any) -> dict[str, Any]:
+    return {"policy": "latency", "measured": {"noise": 0.0, "ttl": 10.0, "weight": 1.0} | about}
+
+
+def test_steering_by_exact_and_fresh_measurements_is_nearest_where_there_is_room() -> None:
+    assert requests(outcome(routing=measured())) == requests(outcome())
+
+
+def test_averaging_probes_spares_users_what_their_noise_costs() -> None:
+    rates = {
+        weight: outcome(routing=measured(noise=1.0, weight=weight)).latency["mean"]
+        for weight in (0.05, 1.0)
+    }
+    exact = outcome(routing=measured()).latency["mean"]
+    assert exact <= rates[0.05] < rates[1.0]
+    assert rates[1.0] > 1.1 * exact
+
+
+def test_who_goes_by_old_measurements_all_at_once_overloads_one_edge_after_the_other() -> None:
+    """Frankfurt is full. Knowing the load, and moving a part at a time, keeps errors away; all
+    moving on what was true two minutes ago does not."""
+    scarce: dict[str, Any] = {"edges": edges(count=16, service=5.0, timeout=30.0)}
+    known = outcome(routing={"policy": "latency"}, **scarce).fates["error"]
+    calm = measured(ttl=300.0, weight=0.125)
+    herd = measured(age=120.0)
+    calm_errors = outcome(routing=calm, **scarce).fates["error"]
+    herd_errors = outcome(routing=herd, **scarce).fates["error"]
+    assert known <= calm_errors < herd_errors
+    assert herd_errors > 2 * calm_errors
+
+
+def test_measured_steering_leaves_a_dead_edge_without_waiting_for_its_turn() -> None:
+    down = [{"target": "edge:Sydney", "start": 600.0, "duration": 3000.0}]
+    routing = measured(ttl=100_000.0) | {"failover": 0.0}
+    dead = outcome(routing=routing, failures=down)
+    assert dead.fates["error"] < 20
+    assert requests(dead)["Sydney"] < 0.3 * requests(outcome())["Sydney"]
+
+
 def test_anycast_reaches_the_nearest_but_for_some() -> None:
     near, off = (outcome(routing={"policy": "anycast", "noise": noise}) for noise in (0.0, 1.0))
     assert requests(near) == requests(outcome())

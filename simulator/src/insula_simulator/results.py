@@ -42,6 +42,8 @@ class Place(msgspec.Struct, frozen=True):
     """Where they have a queue each."""
     scaled: list[Scaled] = []
     """What autoscaling did, its first thousand changes."""
+    admission_scale: float | None = None
+    """Bytes: what AdaptSize's tuning came to at the end."""
 
 
 class Incident(msgspec.Struct, frozen=True):
@@ -174,8 +176,13 @@ def _place(name: str, site: Tier | Origin, asked: int, seconds: float) -> Place:
     hours = _server_seconds(site) / 3600
     return Place(
         name, site.arrived, asked, site.failed, peak, hours, *_storage_shares(site), one_by_one,
-        _scaled(site),
+        _scaled(site), _admission_scale(site),
     )  # fmt: skip
+
+
+def _admission_scale(site: Tier | Origin) -> float | None:
+    doorkeeper = site.looks.doorkeeper if isinstance(site, Tier) and site.looks else None
+    return doorkeeper.tuner.scale if doorkeeper and doorkeeper.tuner else None
 
 
 def _scaled(site: Tier | Origin) -> list[Scaled]:

@@ -19,9 +19,9 @@ from insula_simulator.network.routing import (
     ring_table,
     route,
 )
-from insula_simulator.network.steering import SLICES, Steered, steer, steer_bounded
+from insula_simulator.network.steering import SLICES, Probing, Steered, steer, steer_bounded
 from insula_simulator.reach import alive, known_by_time, nearest
-from insula_simulator.scenario import Scenario, Site
+from insula_simulator.scenario import Routing, Scenario, Site
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -74,6 +74,7 @@ class ByLatency:
     changes: Floats
     reached: Flags
     state: Steered
+    probing: Probing
 
     def choose(self, batch: Batch) -> Ints:
         chosen = np.empty(len(batch), np.int64)
@@ -82,8 +83,8 @@ class ByLatency:
         if len(batch) and self.state.clock[0] < 0:
             self.state.clock[0] = batch.times[0]
         steer(
-            self.state, self.scenario.seed, first, rules.interval, rules.hysteresis, self.changes,
-            self.reached, self.ways, np.array([pool.count for pool in pools], float),
+            self.state, self.probing, self.scenario.seed, first, rules.interval, rules.hysteresis,
+            self.changes, self.reached, self.ways, np.array([pool.count for pool in pools], float),
             np.array([pool.service for pool in pools]), np.zeros(len(pools)), batch.origins,
             batch.times, chosen,
         )  # fmt: skip
@@ -123,7 +124,10 @@ def steering(scenario: Scenario, client_rtts: Floats) -> Steering:
         changes, tables = catchments(scenario, client_rtts, changes, reached)
         return ByTable(BY_SLICE, seed, changes, np.arange(len(tables)), tables)
     if policy == "latency":
-        return ByLatency(scenario, client_rtts, changes, reached, _unsteered(client_rtts, reached))
+        unsteered = _unsteered(client_rtts, reached, _late(scenario.routing))
+        return ByLatency(
+            scenario, client_rtts, changes, reached, unsteered, _probing(scenario.routing)
+        )
     if policy == "bounded_load":
         ring = ring_table([site.name for site in scenario.edges])
         up: Flags = np.any(reached, axis=1)
@@ -151,10 +155,24 @@ def _by_weight(sites: Sequence[Site], alive: list[int]) -> Ints:
     return chosen
 
 
-def _unsteered(ways: Floats, reached: Flags) -> Steered:
-    """Everybody at the nearest."""
+def _unsteered(ways: Floats, reached: Flags, late: int) -> Steered:
+    """Everybody at the nearest; ``late`` is by how many looks measurements are."""
     edge = np.repeat(nearest(ways, reached)[0], SLICES)
-    return Steered(edge, np.zeros(len(edge)), np.zeros(len(edge)), np.full(1, -1.0))
+    return Steered(
+        edge, np.zeros(len(edge)), np.zeros(len(edge)), np.full(1, -1.0), np.zeros(1, np.int64),
+        ways.copy(), np.zeros((late + 1, *ways.shape)),
+    )  # fmt: skip
+
+
+def _late(rules: Routing) -> int:
+    return round(rules.measured.age / rules.interval) if rules.measured else 0
+
+
+def _probing(rules: Routing) -> Probing:
+    given = rules.measured
+    if given is None:
+        return Probing(0.0, 0.0, 1)
+    return Probing(given.noise, given.weight, max(1, round(given.ttl / rules.interval)))
 
 
 def catchments(

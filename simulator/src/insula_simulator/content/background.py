@@ -125,8 +125,18 @@ def _pieces(
     mix = demand.mix
     sizes, chunk = mix.sizes[mix.first[kind - 1] + numbers], int(mix.chunk[kind - 1])
     if chunk == 0:
-        return keys, sizes
+        return _every_variant(keys, sizes, kind, demand)
     pieces = np.minimum(-(-sizes // chunk), push.chunks or np.iinfo(np.int64).max)
     each = np.repeat(np.arange(len(keys)), pieces)
     place = np.arange(len(each)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     return keys[each] + place, np.minimum(chunk, sizes[each] - place * chunk)
+
+
+def _every_variant(keys: Ints, sizes: Ints, kind: int, demand: Demand) -> tuple[Ints, Ints]:
+    """Keys and sizes of all that a push of objects brings."""
+    for each in demand.variants:
+        if each.kind == kind:
+            which = np.tile(np.arange(len(each.factors)), len(keys))
+            every = np.repeat(np.arange(len(keys)), len(each.factors))
+            return keys[every] | which, each.sized(sizes[every], which)
+    return keys, sizes

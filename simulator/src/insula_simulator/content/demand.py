@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.batch import Batch
+from insula_simulator.content.variants import variants_of
 from insula_simulator.layout import BINS, sizes_of
 from insula_simulator.network.mixes import FROM, Mix, Viewers, draw_mix
 from insula_simulator.network.traffic import Plan, alias_table
@@ -23,6 +24,7 @@ class Demand:
 
     def __init__(self, scenario: Scenario, plan: Plan) -> None:
         self.mix = _mix(scenario, plan)
+        self.variants = variants_of(scenario.traffic.classes)
         most = self.mix.viewers.max(axis=0)
         self.viewers = Viewers(
             np.zeros((int(most.sum()), FROM + 1), np.int64),
@@ -38,6 +40,8 @@ class Demand:
             self.mix, self.viewers, start, batch.keys, batch.sizes, batch.times, batch.origins,
             wanted,
         )  # fmt: skip
+        for each in self.variants:
+            each.choose(self.mix.seed, batch, wanted)
         # The chunk before is not over yet: requests are drawn one chunk ahead.
         self.drawn = [*self.drawn[-1:], (start, wanted)]
 

@@ -47,7 +47,7 @@ class Looks:
             sizes = np.where(passed, UNSTORABLE, sizes)
         if self.doorkeeper is not None:
             # What is pushed is wanted: nobody asks the doorkeeper.
-            admitted = self.doorkeeper.admitted(batch) | (batch.numbers < PUSH_NUMBERS)
+            admitted = self.doorkeeper.admitted(batch, passed) | (batch.numbers < PUSH_NUMBERS)
             sizes = np.where(admitted, sizes, UNSTORABLE)
         purged = np.empty((0, 2))
         if self.purges is not None:

@@ -24,7 +24,7 @@ class Treatment:
         if not (scenario.purges or scenario.traffic.classes or rules):
             return None
         way = layout.rtts(scenario, [site], [scenario.origin])[0, 0] / 2
-        doorkeeper = Doorkeeper(rules, seed) if rules else None
+        doorkeeper = Doorkeeper(rules, seed, site.cache.size) if rules else None
         return Looks(self.catalogue, self.purges, float(way), doorkeeper)
 
 

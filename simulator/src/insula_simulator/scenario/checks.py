@@ -42,6 +42,12 @@ def check_classes(classes: list[Content], *, traced: bool) -> None:
             raise ScenarioError(f"'*' is what all objects carry - at `{key}.tags`")
         if each.chunk is None and each.range is not None:
             raise ScenarioError(f"ranges need a size of chunks - at `{key}.range`")
+        if each.chunk is None and each.prefetch:
+            raise ScenarioError(f"only pieces are prefetched: give `chunk` - at `{key}.prefetch`")
+        if each.chunk is not None and each.vary:
+            raise ScenarioError(f"pieces have no variants - at `{key}.vary`")
+        if len({variant.name for variant in each.vary}) < len(each.vary):
+            raise ScenarioError(f"a name is taken - at `{key}.vary`")
         if each.chunk is not None and each.sizes.largest > each.chunk * MOST_CHUNKS:
             raise ScenarioError(f"over {MOST_CHUNKS:,} chunks an object - at `{key}.chunk`")
     if sum(each.objects for each in classes) > MOST_OBJECTS:

@@ -21,6 +21,15 @@ class Sizes(Part, frozen=True):
     largest: LargestObject = 1_000_000_000
 
 
+class Variant(Part, frozen=True):
+    """What one kind of client gets, by ``Vary``: ``share`` is of the class's requests, relative to
+    the other variants, ``size`` times the object's bytes."""
+
+    name: Name
+    share: Positive = 1.0
+    size: Annotated[float, Meta(gt=0, le=1000)] = 1.0
+
+
 class Content(Part, frozen=True):
     """A class of objects. ``share`` is of requests, relative to the other classes."""
 
@@ -51,6 +60,8 @@ class Content(Part, frozen=True):
     """Share of viewers that see an object to its end."""
     watched: Annotated[float, Meta(gt=0, le=1)] = 0.3
     """What the others see of it on average."""
+    vary: Annotated[list[Variant], Meta(max_length=1000)] = field(default_factory=list)
+    """Variants of each object, which caches keep apart (RFC 9111, section 4.1)."""
 
 
 class Purge(Part, frozen=True):
@@ -97,6 +108,9 @@ class Admission(Part, frozen=True):
     largest: Annotated[int, Meta(ge=1, le=1 << 50)] | None = None
     scale: Positive | None = None
     """Bytes: an object is stored with probability exp(-size / scale), as AdaptSize does."""
+    window: Annotated[int, Meta(ge=1000, le=1_000_000_000)] | None = None
+    """``scale`` is found anew after so many requests of the site, by AdaptSize's model of them; it
+    begins with the scale given, or with the size of the cache."""
     seen: Annotated[int, Meta(ge=0, le=100_000_000)] = 0
     """Only what is among the last so many different objects asked for: the second time, that is."""
 

@@ -64,6 +64,20 @@ class Network(Part, frozen=True):
     """More of them: a CSV file beside the scenario with columns from, to and milliseconds."""
 
 
+class Measured(Part, frozen=True):
+    """Latency steering that knows only what it measured, as DNS and GSLB do: a probe from each
+    region to each edge at each look, its round trip and the waiting it met."""
+
+    noise: Annotated[float, Meta(ge=0, le=5)] = 0.2
+    """A probe's round trip is off by a lognormal factor of this sigma."""
+    weight: Annotated[float, Meta(gt=0, le=1)] = 0.125
+    """Of the newest probe in the moving average (RFC 6298 takes an eighth)."""
+    age: AtLeastZero = 0.0
+    """Seconds until a probe is known where it is decided."""
+    ttl: AtLeastZero = 60.0
+    """Seconds for which each part of the users keeps the answer that it got."""
+
+
 class Routing(Part, frozen=True):
     """Which edge answers: the nearest (geo), the one that routes lead to (anycast), the one that
     answers soonest (latency), or by the object's id over all (the others)."""
@@ -83,6 +97,8 @@ class Routing(Part, frozen=True):
     """Latency: how often it looks. Bounded load: the seconds over which load is counted."""
     hysteresis: Share = 0.1
     """Latency: what users must be spared, as a share, to be sent elsewhere."""
+    measured: Measured | None = None
+    """Latency: where nothing is said, round trips and load are known."""
     bound: Annotated[float, Meta(gt=1, le=100)] = 1.25
     """Bounded load: an edge has at most this many times its share."""
 

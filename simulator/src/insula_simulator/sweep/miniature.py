@@ -46,6 +46,10 @@ def _shrink_cache(cache: dict[str, Any], share: float) -> None:
     cache["size"] = size
     if cache["ram"]:
         cache["ram"]["size"] = max(1, round(cache["ram"]["size"] * share))
+    admission = cache["admission"] or {}
+    for name, least in (("seen", 1), ("window", 1000)):
+        if admission.get(name):
+            admission[name] = max(least, round(admission[name] * share))
 
 
 def _shrink_scaling(scaling: dict[str, Any], share: float) -> None:
