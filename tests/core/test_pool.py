@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 from fixtures.installation import Installation
+from insula.db import Database
 from insula.db.pool import Pool
+from insula.tenancy.cells import CATALOGUE_PRELUDE
 from insula.tenancy.roles import PROVISIONER, login_url
 
 
@@ -48,6 +50,20 @@ def run(installation: Installation, test: Callable[[Pool], Awaitable[None]], **s
             await test(pool)
 
     asyncio.run(inside())
+
+
+def test_the_provisioner_is_renewed_after_many_scripts(installation: Installation) -> None:
+    async def test(pool: Pool) -> None:
+        database = Database([pool])
+        backends = []
+        for _ in range(4):
+            async with database.transaction(0, CATALOGUE_PRELUDE) as work:
+                await work.run_script("SELECT 1")
+                await work.run_script("SELECT 1")
+                backends.append((await work.bare()).get_server_pid())
+        assert backends[0] == backends[1] != backends[2] == backends[3]
+
+    run(installation, test, size=1, tenants=1)
 
 
 def test_a_tenant_goes_back_to_its_connection(installation: Installation) -> None:

@@ -17,7 +17,7 @@ _WARM = "SELECT $1::text[], $2::uuid[], $3::int[], $4::bigint[], $5::timestamptz
 class Connection:
     """A pooled connection and what it needs to know of itself."""
 
-    __slots__ = ("born", "own", "pooled", "raw", "role", "spent", "tenants", "transport")
+    __slots__ = ("born", "own", "pooled", "raw", "role", "scripts", "spent", "tenants", "transport")
 
     def __init__(
         self,
@@ -36,6 +36,10 @@ class Connection:
         self.spent = False
         """To be replaced when it comes back: something ran on it that may have left a trace in the
         session, or it has served tenants enough."""
+        self.scripts = 0
+        """That ran on it. The provisioner goes into a tenant's schema by one and out of it by
+        another, and what it writes there leaves a plan for each foreign key in its backend, for
+        good. At every table that is made or changed afterwards, PostgreSQL looks through them."""
         self.role = ""
         """Which tenant it is serving, or served last."""
         self.tenants: set[str] = set()

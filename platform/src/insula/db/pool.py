@@ -247,6 +247,7 @@ class Pool:
         return (
             connection.spent
             or len(connection.tenants) > 1.5 * self._tenants
+            or connection.scripts > 2 * self._tenants
             or time.monotonic() - connection.born > self._seconds
         )
 

@@ -183,6 +183,7 @@ class Work:
         await self._begin(connection)
         if self._prelude.sealed and not _TRANSIENT.fullmatch(script):
             connection.spent = True
+        connection.scripts += 1
         await connection.raw.execute(script)
 
     async def bare(self) -> asyncpg.Connection:
