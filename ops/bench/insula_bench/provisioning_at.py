@@ -23,6 +23,7 @@ from insula.tenancy.signup import sign_up
 from insula.tenancy.tenant import Tenant
 
 from insula_bench.installation import Installation
+from insula_bench.provisioning_bare import Bare, sync
 from insula_bench.timing import Times
 
 CATALOGUES = (
@@ -30,6 +31,8 @@ CATALOGUES = (
     "pg_attrdef", "pg_proc", "pg_depend", "pg_shdepend",
 )  # fmt: skip
 _PASSWORD = "a long enough pass phrase"
+_SIGN_UPS = 3
+"""For each time that a module is switched on: a p99 wants many."""
 
 
 class Figures(NamedTuple):
@@ -37,6 +40,10 @@ class Figures(NamedTuple):
     slot: Times
     enable: Times
     cold: Times
+    bare: Times
+    """The tables of a cold build by PostgreSQL alone, in an empty database of the same server."""
+    disk: Times
+    """A page until it is on the disk."""
 
 
 class Size(NamedTuple):
@@ -63,7 +70,9 @@ async def _measure(small: Installation, grown: Installation, tenants: int, times
         return known
 
     with patch.object(passwords, "hash_password", hashed):
-        benches = [_Bench(small), _Bench(grown)]
+        benches = [
+            _Bench(place, await Bare.made(place.settings.database_url)) for place in (small, grown)
+        ]
         try:
             for bench in benches:
                 await bench.round(is_counted=False)
@@ -79,7 +88,9 @@ async def _measure(small: Installation, grown: Installation, tenants: int, times
 
 
 class _Bench:
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, bare: Bare) -> None:
+        self._bare = bare
+        self._folder = installation.folder
         self._settings = installation.settings
         self._modules = discover()
         self._cells = Cells(self._settings, size=4)
@@ -93,7 +104,10 @@ class _Bench:
         return Figures(*(Times(name, seconds) for name, seconds in self._found.items()))
 
     async def round(self, *, is_cold: bool = True, is_counted: bool = True) -> None:
-        """A slot, a sign-up on it, notes for that tenant; and, costly, one without a slot."""
+        """Slots, sign-ups on them, notes for one tenant; and, costly, one without a slot."""
+        for _ in range(_SIGN_UPS - 1):
+            await self._note(is_counted, slot=self._build_slot, disk=self._sync)
+            await self._note(is_counted, sign_up=lambda: self._transact(self._claim))
         made: list[Tenant] = []
 
         async def claim(work: Work) -> None:
@@ -102,16 +116,26 @@ class _Bench:
         async def enable(work: Work) -> None:
             await provisioning.enable(work, made[0], self._modules["notes"])
 
-        found = {
-            "slot": await self._timed(self._build_slot),
-            "sign_up": await self._timed(lambda: self._transact(claim)),
-            "enable": await self._timed(lambda: self._transact(enable)),
-        }
+        await self._note(is_counted, slot=self._build_slot, disk=self._sync)
+        await self._note(is_counted, sign_up=lambda: self._transact(claim))
+        await self._note(is_counted, enable=lambda: self._transact(enable))
         if is_cold:
-            found["cold"] = await self._timed(lambda: self._transact(self._build_whole))
-        if is_counted:
-            for name, seconds in found.items():
+            await self._note(is_counted, cold=lambda: self._transact(self._build_whole))
+            await self._note(is_counted, bare=self._bare.build)
+
+    async def _note(
+        self, is_counted: bool, **acts: Callable[[], Coroutine[Any, Any, None]]
+    ) -> None:
+        for name, act in acts.items():
+            seconds = await self._timed(act)
+            if is_counted:
                 self._found[name].append(seconds)
+
+    async def _claim(self, work: Work) -> None:
+        await self._sign_up(work)
+
+    async def _sync(self) -> None:
+        await sync(self._folder)
 
     async def rows_of_cold(self) -> dict[str, int]:
         before = await self._rows()
@@ -120,6 +144,7 @@ class _Bench:
 
     async def close(self) -> None:
         await self._cells.close()
+        await self._bare.close()
 
     async def _timed(self, act: Callable[[], Coroutine[Any, Any, None]]) -> float:
         started = time.perf_counter()
