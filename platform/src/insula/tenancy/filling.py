@@ -117,6 +117,10 @@ class Filling:
             version = await self._advance(there, slot)
         state = "building" if version < self._version else "free"
         await tx.execute(slots.SET, slot=slot.number, new_state=state, new_version=version)
+        if (
+            state == "free"
+        ):  # or the sign-up that takes it would wait for all of it to be on the disk
+            await tx.run_script("SET LOCAL synchronous_commit = on")
         return Slot(slot.number, slot.bucket, state, version)
 
     async def _advance(self, tx: Work, slot: Slot) -> int:
@@ -167,7 +171,8 @@ class Filling:
 
     @asynccontextmanager
     async def _home(self) -> AsyncIterator[Work]:
-        """A transaction that need not be on the disk when it ends: it is lost as a whole."""
+        """A transaction that need not be on the disk when it ends: it is lost as a whole, with
+        those that build on it."""
         async with self._catalogue.transaction(HOME, CATALOGUE_PRELUDE) as tx:
             await tx.run_script("SET LOCAL synchronous_commit = off")
             if self._leads:
