@@ -1,10 +1,11 @@
 """A pooled connection."""
 
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import asyncpg
 import msgspec
-from asyncpg.prepared_stmt import PreparedStatement
 
 from insula.db import wire
 from insula.db.prepared import TenantStatements
@@ -12,6 +13,12 @@ from insula.db.prepared import TenantStatements
 # Types that asyncpg has to ask the server for. It asks through set_config, which a tenant's role
 # may not call: they are asked for on connect, as the login itself.
 _WARM = "SELECT $1::text[], $2::uuid[], $3::int[], $4::bigint[], $5::timestamptz[], $6::tsvector"
+
+_INVALID = (
+    asyncpg.InvalidCachedStatementError,  # a migration changed what it returns …
+    asyncpg.InternalClientError,  # … or a type of it
+    asyncpg.InterfaceError,
+)
 
 
 class Connection:
@@ -48,14 +55,21 @@ class Connection:
     def binding(self, prelude: wire.Prelude) -> wire.Binding:
         return prelude.pooled if self.pooled else prelude.named
 
-    async def prepared(self, sql: str) -> PreparedStatement | None:
-        """What the tenant that is being served has prepared for itself; None where all share one.
-        Among tenants: whoever is alone on a connection shares it with nobody.
-
-        Raises:
-            asyncpg.PostgresError: PostgreSQL does not take the statement.
-        """
-        return await self.own.get(self.role, sql) if len(self.tenants) > 1 else None
+    async def ask(self, method: str, sql: str, arguments: Sequence[Any]) -> Any:
+        """``method`` of asyncpg's connection; with the statement that the tenant has prepared for
+        itself, if it is among others here: whoever is alone shares it with nobody."""
+        role = self.role
+        own = await self.own.get(role, sql) if len(self.tenants) > 1 else None
+        if own is None:
+            return await getattr(self.raw, method)(sql, *arguments)
+        try:
+            if method == "execute":
+                await own.fetch(*arguments)
+                return own.get_statusmsg()
+            return await getattr(own, method)(*arguments)
+        except _INVALID:
+            self.own.drop(role, sql)
+            raise
 
 
 async def open_connection(dsn: str, *, pooled: bool = False, statements: int = 0) -> Connection:

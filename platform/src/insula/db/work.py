@@ -20,25 +20,6 @@ T = TypeVar("T")
 _TRANSIENT = re.compile(r"(SET LOCAL|LOCK TABLE) [^;]*")
 
 
-async def _ask(connection: Connection, method: str, sql: str, arguments: list[Any]) -> Any:
-    """``method`` of asyncpg's connection, with the tenant's own statement where it has one."""
-    own = await connection.prepared(sql)
-    if own is None:
-        return await getattr(connection.raw, method)(sql, *arguments)
-    try:
-        if method == "execute":
-            await own.fetch(*arguments)
-            return own.get_statusmsg()
-        return await getattr(own, method)(*arguments)
-    except (
-        asyncpg.InvalidCachedStatementError,
-        asyncpg.InterfaceError,
-        asyncpg.InternalClientError,
-    ):
-        connection.own.drop(connection.role, sql)
-        raise
-
-
 class RowNotFound(Exception):
     """A row that had to exist does not; answered as 404."""
 
@@ -88,7 +69,7 @@ class Work:
         arguments = statement.arguments(params)
         if self._writes:
             connection = await self._in_transaction()
-            record = await _ask(connection, "fetchrow", statement.sql, arguments)
+            record = await connection.ask("fetchrow", statement.sql, arguments)
         else:
             record = await self._alone("fetchrow", statement, arguments)
         return None if record is None else statement.decode(record)
@@ -118,7 +99,7 @@ class Work:
         arguments = statement.arguments(params)
         if self._writes:
             connection = await self._in_transaction()
-            records = await _ask(connection, "fetch", statement.sql, arguments)
+            records = await connection.ask("fetch", statement.sql, arguments)
         else:
             records = await self._alone("fetch", statement, arguments)
         return [statement.decode(record) for record in records]
@@ -141,7 +122,7 @@ class Work:
         transport.arm(binding.key if statement.by_key else binding.bind, once=False)
         try:
             try:
-                result = await _ask(connection, method, statement.sql, arguments)
+                result = await connection.ask(method, statement.sql, arguments)
             except asyncpg.InvalidCachedStatementError:  # a migration; with the shared one now
                 result = await getattr(connection.raw, method)(statement.sql, *arguments)
         except asyncpg.PostgresError:
@@ -162,7 +143,7 @@ class Work:
         connection = await self._in_transaction()
         arguments = statement.arguments(params)
         if arguments:
-            status = await _ask(connection, "execute", statement.sql, arguments)
+            status = await connection.ask("execute", statement.sql, arguments)
         else:  # asyncpg would send it as plain text, which can be several statements
             prepared = await connection.raw.prepare(statement.sql)
             await prepared.fetch()
@@ -174,7 +155,7 @@ class Work:
         """Run a statement once per row, pipelined."""
         if arguments := [statement.arguments(row) for row in rows]:
             connection = await self._in_transaction()
-            await _ask(connection, "executemany", statement.sql, [arguments])
+            await connection.ask("executemany", statement.sql, [arguments])
 
     async def run_script(self, script: str) -> None:
         """Run reviewed SQL (a migration, a binding) as one message. Never text from a request: it
