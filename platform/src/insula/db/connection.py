@@ -52,8 +52,8 @@ class Connection:
         self.tenants: set[str] = set()
         """The roles of those whose relations its backend has cached."""
 
-    def binding(self, prelude: wire.Prelude) -> wire.Binding:
-        return prelude.pooled if self.pooled else prelude.named
+    def binding(self, prelude: wire.Prelude) -> wire.Prelude | wire.Binding:
+        return prelude.pooled if self.pooled else prelude
 
     async def ask(self, method: str, sql: str, arguments: Sequence[Any]) -> Any:
         """``method`` of asyncpg's connection; with the statement that the tenant has prepared for

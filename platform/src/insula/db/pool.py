@@ -71,6 +71,10 @@ class Pool:
 
     async def acquire(self, role: str) -> Connection:
         """A connection, preferably the one that knows ``role``."""
+        place = self._places.get(role)
+        if place is not None and place in self._idle and self._take(place):
+            place.role = role
+            return place
         while self._idle:
             connection = self._choose(role)
             if connection is None:
@@ -85,15 +89,12 @@ class Pool:
         return self._seat(connection, role)
 
     def _choose(self, role: str) -> Connection | None:
-        """None: it is better to wait for the tenant's place."""
-        place = self._places.get(role)
-        if place is None:
+        """For who has no place, or a busy one; None: it is better to wait for it."""
+        if role not in self._places:
             for connection in reversed(self._idle):
                 if len(connection.tenants) < self._tenants:
                     return connection
             return self._overfill()
-        if place in self._idle:
-            return place
         for connection in reversed(self._idle):
             if role in connection.tenants or len(connection.tenants) < self._tenants // 2:
                 return connection

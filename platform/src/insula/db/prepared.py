@@ -49,7 +49,8 @@ class TenantStatements:
         """
         key = role, sql
         if (kept := self._kept.get(key)) is not None:
-            self._kept.move_to_end(key)
+            if len(self._kept) > self._size // 2:  # before that, nothing goes for a long time
+                self._kept.move_to_end(key)
             return kept
         if not self._admits(key):
             return None

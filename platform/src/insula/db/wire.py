@@ -23,9 +23,11 @@ from asyncpg.protocol import Protocol as AsyncpgProtocol
 from insula.db.capabilities import CAPABILITY, Capabilities
 
 BIND_STATEMENT = "insula_bind"
+# It answers every tenant with the same bytes, so that none has to be kept of what it answers one.
 BIND_SQL = (
-    "SELECT set_config('role', $1::text, true), set_config('search_path', $2::text, true), "
-    f"set_config('{CAPABILITY}', $3::text, true), set_config('plan_cache_mode', $4::text, true)"
+    "SELECT (set_config('role', $1::text, true) || set_config('search_path', $2::text, true) || "
+    f"set_config('{CAPABILITY}', $3::text, true) || "
+    "set_config('plan_cache_mode', $4::text, true)) IS NULL"
 )
 _BY_VALUES, _FOR_ALL = "auto", "force_generic_plan"
 BEGIN_STATEMENT = "insula_begin"
@@ -52,12 +54,6 @@ def _message(kind: bytes, body: bytes) -> bytes:
     return kind + struct.pack("!i", len(body) + 4) + body
 
 
-def _row(*values: str) -> bytes:
-    """A DataRow message of text columns."""
-    columns = [struct.pack("!i", len(raw)) + raw for raw in (value.encode() for value in values)]
-    return _message(b"D", struct.pack("!h", len(columns)) + b"".join(columns))
-
-
 def _parse(sql: str) -> bytes:
     """A Parse message for the unnamed statement; every parameter is text."""
     count = sql.count("$")
@@ -65,18 +61,26 @@ def _parse(sql: str) -> bytes:
     return _message(b"P", body + struct.pack("!i", _TEXT) * count)
 
 
-class Prefix(NamedTuple):
-    """What is sent ahead of a statement."""
+_PARSED, _BOUND = _message(b"1", b""), _message(b"2", b"")
+_SET = _message(b"D", struct.pack("!hi", 1, 1) + b"f") + _message(b"C", b"SELECT 1\0")
+_BEGUN = _message(b"C", b"BEGIN\0")
 
-    message: bytes
-    answers: int
-    """How many messages the server answers it with …"""
+
+class Answers(NamedTuple):
+    """How many messages the server answers a prefix with, and their bytes, if nothing comes in
+    between."""
+
+    messages: int
     reply: bytes
-    """… and their bytes, if nothing comes in between."""
 
-    def then(self, other: "Prefix") -> "Prefix":
-        return Prefix(
-            self.message + other.message, self.answers + other.answers, self.reply + other.reply
+    @classmethod
+    def expected(cls, *, pooled: bool, begins: bool) -> "Answers":
+        ahead = _PARSED + _BOUND if pooled else _BOUND
+        count = 3 + pooled
+        return (
+            cls(2 * count - 1, ahead + _BEGUN + ahead + _SET)
+            if begins
+            else cls(count, ahead + _SET)
         )
 
 
@@ -84,15 +88,19 @@ class Binding(NamedTuple):
     """What goes ahead of one statement, of one that reads by key (:mod:`insula.db.keys`), and of
     the first of a transaction."""
 
-    bind: Prefix
-    key: Prefix
-    begin: Prefix
+    bind: bytes
+    key: bytes
+    begin: bytes
 
 
 class Prelude:
-    """The bytes that bind one tenant: for one statement, or for a transaction."""
+    """The bytes that bind one tenant: for one statement, or for a transaction. Little and close
+    together: with thousands of tenants, each look at another place misses the processor's caches.
+    """
 
-    __slots__ = ("_pooled", "_search_path", "_values", "named", "ready", "role", "sealed")
+    __slots__ = (
+        "_pooled", "_search_path", "_values", "begin", "bind", "key", "ready", "role", "sealed",
+    )  # fmt: skip
 
     def __init__(self, role: str, search_path: str, *, sealed: bool = False) -> None:
         self.role = role
@@ -108,7 +116,7 @@ class Prelude:
         """For connections through PgBouncer, where the next server connection knows no statement
         that was prepared before: each binding brings its text along."""
         if self._pooled is None:
-            self._pooled = _binding(self._values, parsed=True)
+            self._pooled = _binding(self._values, pooled=True)
         return self._pooled
 
     def unseal(self, capabilities: Capabilities) -> None:
@@ -119,30 +127,18 @@ class Prelude:
     def _write(self, capability: str) -> None:
         # Bound parameters, never literals: pg_stat_activity shows the text of statements.
         self._values = (self.role, self._search_path, capability)
-        self.named = _binding(self._values, parsed=False)
-        """For connections of our own, which have prepared what binds."""
+        # As a Binding, for connections of our own, which have prepared what binds.
+        self.bind, self.key, self.begin = _binding(self._values, pooled=False)
         self._pooled = None
 
 
-def _binding(values: tuple[str, ...], *, parsed: bool) -> Binding:
-    bind = _prefix(BIND_STATEMENT, BIND_SQL, (*values, _BY_VALUES), parsed=parsed)
-    key = _prefix(BIND_STATEMENT, BIND_SQL, (*values, _FOR_ALL), parsed=parsed)
-    begin = _prefix(BEGIN_STATEMENT, BEGIN_SQL, (), parsed=parsed)
-    return Binding(bind, key, begin.then(bind))
-
-
-def _prefix(name: str, sql: str, values: tuple[str, ...], *, parsed: bool) -> Prefix:
-    row = _row(*values) if values else b""
-    row += _message(b"C", b"SELECT 1\0" if values else b"BEGIN\0")
-    if parsed:
-        return Prefix(_parse(sql) + _bind("", *values), 3 + bool(values), _PARSED + _BOUND + row)
-    return Prefix(_bind(name, *values), 2 + bool(values), _BOUND + row)
-
-
-_PARSED, _BOUND = _message(b"1", b""), _message(b"2", b"")
-
-
-_NOTHING = Prefix(b"", 0, b"")
+def _binding(values: tuple[str, ...], *, pooled: bool) -> Binding:
+    if pooled:
+        ahead, name, begin = _parse(BIND_SQL), "", _parse(BEGIN_SQL) + _bind("")
+    else:
+        ahead, name, begin = b"", BIND_STATEMENT, _bind(BEGIN_STATEMENT)
+    bind = ahead + _bind(name, *values, _BY_VALUES)
+    return Binding(bind, ahead + _bind(name, *values, _FOR_ALL), begin + bind)
 
 
 class BindingTransport:
@@ -150,15 +146,22 @@ class BindingTransport:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self.armed: Prefix | None = None
-        self.sent = _NOTHING
+        self.armed: bytes | None = None
+        self.sent = Answers(0, b"")
+        self.expect(pooled=False)
         self.once = False
         self.owed = 0
         self._bound = False
         self.prepared: tuple[Any, ...] = ()
 
-    def arm(self, prefix: Prefix, *, once: bool) -> None:
-        """Prefix the next frame (``once``) or every frame until :meth:`disarm`."""
+    def expect(self, *, pooled: bool) -> None:
+        """``pooled``: each prefix brings its text along."""
+        self._bound_answers = Answers.expected(pooled=pooled, begins=False)
+        self._begun_answers = Answers.expected(pooled=pooled, begins=True)
+
+    def arm(self, prefix: bytes, *, once: bool) -> None:
+        """Prefix the next frame (``once``: it begins a transaction) or every frame until
+        :meth:`disarm`."""
         self.armed, self.once = prefix, once
         self._bound = False
 
@@ -166,12 +169,13 @@ class BindingTransport:
         self.armed = None
 
     def _prefix(self) -> bytes:
-        assert self.armed is not None
-        self.sent = self.armed
-        self.owed += self.sent.answers
+        prefix = self.armed
+        assert prefix is not None
+        self.sent = self._begun_answers if self.once else self._bound_answers
+        self.owed += self.sent.messages
         if self.once:
             self.armed = None
-        return self.sent.message
+        return prefix
 
     def write(self, data: Any) -> None:
         if self.armed is not None:
@@ -227,7 +231,7 @@ class _BindingProtocol(asyncio.Protocol):
         """Drop the owed answers, keep what is asynchronous; an error is asyncpg's to see."""
         transport, kept, at, size = self.transport, b"", 0, len(data)
         sent = transport.sent
-        if transport.owed == sent.answers and data.startswith(sent.reply):
+        if transport.owed == sent.messages and data.startswith(sent.reply):
             transport.owed, self._held = 0, b""
             return data[len(sent.reply) :]
         while transport.owed:
@@ -307,6 +311,7 @@ async def connect(
         options["statement_cache_size"] = 0
     connection = await asyncpg.connect(dsn, loop=cast(Any, loop), **options)
     assert loop.transport is not None
+    loop.transport.expect(pooled=pooled)
     if pooled:
         return connection, loop.transport
     # asyncpg deallocates a statement that nobody refers to.
