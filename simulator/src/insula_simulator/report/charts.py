@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from html import escape
 
 WIDTH, HEIGHT = 640, 220
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 28
+LEFT, RIGHT, TOP, BOTTOM = 74, 14, 12, 28
+NOTE_ROWS, NOTE_HEIGHT, LETTER = 3, 13, 6.7
+"""Where spans are named, above the curves: lines of text, and how wide a letter is."""
 COLOURS = ("#2563eb", "#d97706", "#059669", "#dc2626", "#7c3aed", "#0891b2", "#be185d", "#4d7c0f")
+OWN_COLOURS = {"error": "#dc2626"}
 
 Line = tuple[str, Sequence[float]]
 
@@ -29,16 +32,19 @@ def lines(
     def x(value: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * value / right
 
-    def y(value: float) -> float:
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * min(value, high) / high
+    notes, rows = _notes([(x(start), name) for start, _, name in spans])
+    top_edge, bottom = TOP + rows * NOTE_HEIGHT, HEIGHT - BOTTOM + rows * NOTE_HEIGHT
 
-    parts = [_axes(high, right, unit, across_unit, x, y)]
+    def y(value: float) -> float:
+        return bottom - (bottom - top_edge) * min(value, high) / high
+
+    parts = [_axes(high, right, unit, across_unit, x, y), *notes]
     for start, end, name in spans:
+        wide = x(min(end, right)) - x(start)
         parts.append(
-            f'<rect class="span" x="{x(start):.1f}" y="{TOP}" height="{HEIGHT - TOP - BOTTOM}" '
-            f'width="{max(1, x(min(end, right)) - x(start)):.1f}">'
+            f'<rect class="{"span" if wide > 1 else "moment"}" x="{x(start):.1f}" y="{top_edge}" '
+            f'height="{bottom - top_edge}" width="{max(1, wide):.1f}">'
             f"<title>{escape(name)}</title></rect>"
-            f'<text class="note" x="{x(start) + 3:.1f}" y="{TOP + 11}">{escape(name)}</text>'
         )
     for i, (name, values) in enumerate(curves):
         points = " ".join(
@@ -47,18 +53,47 @@ def lines(
             if math.isfinite(value)
         )
         parts.append(
-            f'<polyline points="{points}" style="stroke:{COLOURS[i % len(COLOURS)]}">'
+            f'<polyline points="{points}" style="stroke:{_colour(i, name)}">'
             f"<title>{escape(name)}</title></polyline>"
         )
     legend = "".join(
-        f'<span><i style="background:{COLOURS[i % len(COLOURS)]}"></i>{escape(name)}</span>'
+        f'<span><i style="background:{_colour(i, name)}"></i>{escape(name)}</span>'
         for i, (name, _) in enumerate(curves)
     )
     return (
         f"<figure><figcaption>{escape(title)}</figcaption>"
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
+        f'<svg viewBox="0 0 {WIDTH} {bottom + BOTTOM}" role="img" aria-label="{escape(title)}">'
         f'{"".join(parts)}</svg><p class="legend">{legend}</p></figure>'
     )
+
+
+def _colour(place: int, name: str) -> str:
+    return OWN_COLOURS.get(name, COLOURS[place % len(COLOURS)])
+
+
+def time_axis(duration: float) -> tuple[float, str]:
+    """Seconds of the unit that a run of so many is best told in, and its name."""
+    if duration < 300:
+        return 1.0, "s"
+    return (60.0, "min") if duration <= 6 * 3600 else (3600.0, "h")
+
+
+def _notes(wanted: Sequence[tuple[float, str]]) -> tuple[list[str], int]:
+    """Names of spans where there is room, and how many lines they take: one that would cover
+    another is left to the tooltip, and to the table of failures."""
+    free, parts = [0.0] * NOTE_ROWS, []
+    for at, name in sorted(wanted):
+        wide = LETTER * len(name)
+        start = max(min(at + 3, WIDTH - RIGHT - wide), LEFT)
+        row = next((row for row, end in enumerate(free) if start >= end), None)
+        if row is None:
+            continue
+        free[row] = start + wide + LETTER
+        parts.append(
+            f'<text class="note" x="{start:.1f}" y="{TOP + 8 + row * NOTE_HEIGHT}">'
+            f"{escape(name)}</text>"
+        )
+    return parts, sum(end > 0 for end in free)
 
 
 def _axes(high: float, right: float, unit: str, across_unit: str, x, y) -> str:  # type: ignore[no-untyped-def]
@@ -70,12 +105,13 @@ def _axes(high: float, right: float, unit: str, across_unit: str, x, y) -> str: 
             f'y2="{y(value):.1f}"/><text class="tick" text-anchor="end" x="{LEFT - 6}" '
             f'y="{y(value) + 4:.1f}">{_short(value)}{escape(unit)}</text>'
         )
-    for step in range(6):
-        value = right * step / 5
+    every = _round_up(right / 6)
+    marks = [every * i for i in range(int(right / every + 1e-9) + 1)]
+    for value in marks:
+        is_last = value == marks[-1]
         parts.append(
-            f'<text class="tick" text-anchor="{"end" if step == 5 else "middle"}" '
-            f'x="{WIDTH - 2 if step == 5 else x(value):.1f}" y="{HEIGHT - 8}">'
-            f"{_short(value)}{' ' + across_unit if step == 5 else ''}</text>"
+            f'<text class="tick" text-anchor="middle" x="{min(x(value), WIDTH - 34):.1f}" '
+            f'y="{y(0) + 20:.1f}">{_short(value)}{" " + across_unit if is_last else ""}</text>'
         )
     return "".join(parts)
 

@@ -1,13 +1,14 @@
 """The whole page."""
 
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 
 import numpy as np
 import polars as pl
 
 from insula_simulator.network.account import BUCKETS, FASTEST, PER_DECADE, Ledger
-from insula_simulator.report.charts import lines
+from insula_simulator.report.charts import lines, time_axis
 from insula_simulator.report.content import content
 from insula_simulator.report.servers import incidents, servers, servers_over_time
 from insula_simulator.report.style import framed
@@ -53,14 +54,15 @@ def _figures(result: Result) -> str:
 
 
 def _over_time(scenario: Scenario, result: Result, series: pl.DataFrame, watch: Watch) -> str:
-    minutes = (series["second"] / 60).to_list()
+    unit, name = time_axis(scenario.duration)
+    times = (series["second"] / unit).to_list()
     width = scenario.duration / len(series)
     counts = np.maximum(series["requests"].to_numpy(), 1)
     spans = [
-        (each.start / 60, (each.start + each.duration) / 60, f"{each.target} {each.kind}")
+        (each.start / unit, (each.start + each.duration) / unit, f"{each.target} {each.kind}")
         for each in result.failures
     ]
-    spans += [(each.at / 60, each.at / 60, _purge(each)) for each in scenario.purges[:10]]
+    spans += [(each.at / unit, each.at / unit, _purge(each)) for each in scenario.purges[:10]]
 
     def share(*fates: str) -> Sequence[float]:
         shares: list[float] = (
@@ -74,11 +76,12 @@ def _over_time(scenario: Scenario, result: Result, series: pl.DataFrame, watch: 
         ("error", share("error", "negative")),
     ]
     load = [("requests", (series["requests"] / width).to_list())]
-    latency = [(name, (series[name] * 1000).to_list()) for name in ("p50", "p90", "p99")]
+    latency = [(each, (series[each] * 1000).to_list()) for each in ("p50", "p90", "p99")]
+    chart = partial(lines, spans=spans, across_unit=name)
     return (
-        lines("Share of requests", minutes, ratio, unit=" %", spans=spans, top=100)
-        + lines("Load", minutes, load, unit="/s", spans=spans)
-        + lines("Latency", minutes, latency, unit=" ms", spans=spans)
+        chart("Share of requests", times, ratio, unit=" %", top=100)
+        + chart("Load", times, load, unit="/s")
+        + chart("Latency", times, latency, unit=" ms")
         + _servers_over_time(scenario, result, watch, spans)
     )
 
@@ -88,7 +91,8 @@ def _servers_over_time(
 ) -> str:
     """As they were found after every chunk of requests: the origin's, and of the other sites those
     whose servers were the busiest."""
-    minutes = [second / 60 for second in watch.seconds]
+    unit, across = time_axis(scenario.duration)
+    times = [second / unit for second in watch.seconds]
     names = [site.name for site in (*scenario.edges, *scenario.shields)] + ["origin"]
 
     def busiest(site: int) -> float:
@@ -104,11 +108,12 @@ def _servers_over_time(
         for column, factor in ((1, 1), (2, 1000))
     )
     moments, there = servers_over_time(scenario, result, sites)
+    chart = partial(lines, spans=spans, across_unit=across)
     return (
-        lines("Spared the origin", minutes, offload, unit=" %", spans=spans, top=100)
-        + lines("Servers", moments, there, unit="", spans=spans)
-        + lines("Servers at work", minutes, busy, unit="", spans=spans)
-        + lines("Wait for a server", minutes, wait, unit=" ms", spans=spans)
+        chart("Spared the origin", times, offload, unit=" %", top=100)
+        + chart("Servers", [second / unit for second in moments], there, unit="")
+        + chart("Servers at work", times, busy, unit="")
+        + chart("Wait for a server", times, wait, unit=" ms")
     )
 
 

@@ -8,7 +8,7 @@ from html import escape
 from insula_simulator.report.charts import COLOURS
 
 WIDTH, HEIGHT = 640, 300
-LEFT, RIGHT, TOP, BOTTOM = 70, 16, 14, 42
+LEFT, RIGHT, TOP, BOTTOM = 84, 16, 14, 46
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def heat_map(
     """``cells`` answers for a column and a row the value and what to write there. The darker, the
     larger."""
     columns, rows = across[1], down[1]
-    left = 24 + 7 * max(map(len, rows), default=0)
+    left = 24 + 8 * max(map(len, rows), default=0)
     wide, high = (WIDTH - left - RIGHT) / len(columns), 34
     found = [cells(i, j) for j in range(len(rows)) for i in range(len(columns))]
     values = [cell[0] for cell in found if cell and math.isfinite(cell[0])]
@@ -123,12 +123,21 @@ def heat_map(
     return figure(f"{title}, by {down[0]}", "".join(parts), int(below + 40), ())
 
 
-def short(value: float) -> str:
+def short(value: float, digits: int = 3) -> str:
     """A number on an axis."""
     for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
-            return f"{value / size:.3g}{letter}"
-    return f"{value:.3g}"
+            return f"{value / size:.{digits}g}{letter}"
+    return f"{value:.{digits}g}"
+
+
+def _ticks(values: Sequence[float]) -> list[str]:
+    """With as many digits as it takes to tell them apart."""
+    for digits in range(3, 10):
+        texts = [short(value, digits) for value in values]
+        if len(set(texts)) == len(set(values)):
+            return texts
+    return texts
 
 
 def _range(values: Sequence[float], *, log: bool) -> tuple[float, float]:
@@ -143,10 +152,13 @@ def _range(values: Sequence[float], *, log: bool) -> tuple[float, float]:
 def _grid(x: Scale, y: Scale, axes: tuple[str, str]) -> str:
     parts = [
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(v):.1f}" y2="{y(v):.1f}"/>'
-        + _text(LEFT - 6, y(v) + 4, short(v), "end")
-        for v in y.ticks()
+        + _text(LEFT - 6, y(v) + 4, text, "end")
+        for v, text in zip(y.ticks(), _ticks(y.ticks()), strict=True)
     ]
-    parts += [_text(x(v), HEIGHT - BOTTOM + 16, short(v), "middle") for v in x.ticks()]
+    parts += [
+        _text(x(v), HEIGHT - BOTTOM + 18, text, "end" if v == x.ticks()[-1] else "middle")
+        for v, text in zip(x.ticks(), _ticks(x.ticks()), strict=True)
+    ]
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, axes[0], "middle"))
     parts.append(
         f'<text class="tick" text-anchor="middle" transform="translate(13 {HEIGHT / 2 - 10}) '

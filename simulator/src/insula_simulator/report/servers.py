@@ -18,7 +18,7 @@ MOMENTS = 600
 def servers_over_time(
     scenario: Scenario, result: Result, sites: Sequence[int]
 ) -> tuple[list[float], list[Line]]:
-    """Minutes, and for each of the sites its servers then; of those that scale also how many of
+    """Seconds, and for each of the sites its servers then; of those that scale also how many of
     them have booted."""
     seconds = np.linspace(0, result.seconds, MOMENTS)
     places = [*result.edges, *result.shields, result.origin]
@@ -31,7 +31,7 @@ def servers_over_time(
         if places[i].scaled and about.boot > 0:
             curves.append((f"{places[i].name}, booted", booted.tolist()))
         curves.append((places[i].name, there.tolist()))
-    return (seconds / 60).tolist(), curves
+    return seconds.tolist(), curves
 
 
 def _counts(

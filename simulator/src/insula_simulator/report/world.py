@@ -51,12 +51,14 @@ def world(scenario: Scenario, result: Result) -> str:
         f'y2="{_y(above):.1f}"/>'
         for site, above in _ways(scenario)
     )
-    sites = "".join(_site(site, "edge") for site in scenario.edges)
-    sites += "".join(_site(site, "shield") for site in scenario.shields)
+    sites = "".join(_mark(site, "edge") for site in scenario.edges)
+    sites += "".join(_mark(site, "shield", 4) for site in scenario.shields)
+    sites += _names([*scenario.edges, *scenario.shields])
     star = f'<circle class="origin" cx="{_x(origin):.1f}" cy="{_y(origin):.1f}" r="6"/>'
     return (
-        f'<svg class="world" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="World map">'
-        f"{shapes}{ways}{users}{sites}{star}</svg>"
+        f'<div class="wide"><svg class="world" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        'aria-label="World map">'
+        f"{shapes}{ways}{users}{sites}{star}</svg></div>"
         '<p class="legend"><span><i class="users"></i>users</span><span><i class="edge"></i>edge'
         '</span><span><i class="shield"></i>shield</span><span><i class="origin"></i>origin</span>'
         "</p>"
@@ -75,13 +77,53 @@ def _apart(one: Site, other: Site | Origin) -> float:
     return (one.latitude - other.latitude) ** 2 + (one.longitude - other.longitude) ** 2
 
 
-def _site(site: Site, kind: str) -> str:
-    x, y = _x(site), _y(site)
+def _mark(site: Site, kind: str, aside: float = 0) -> str:
+    """A shield stands ``aside``: mostly there is an edge where it is."""
+    x, y = _x(site) - 5 + aside, _y(site) - 5 + aside
     return (
-        f'<rect class="{kind}" x="{x - 5:.1f}" y="{y - 5:.1f}" width="10" height="10"/>'
-        f'<text class="name" x="{x + 8:.1f}" y="{y + (4 if kind == "edge" else 16):.1f}">'
-        f"{escape(site.name)}</text>"
+        f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="10" height="10">'
+        f"<title>{kind} {escape(site.name)}</title></rect>"
     )
+
+
+LETTER, LINE = 6.8, 13.0
+MOST_NAMES = 60
+
+
+def _names(sites: Sequence[Site]) -> str:
+    """Each once, right of its mark, or else where it covers no other name and no mark; where that
+    is nowhere, or there are too many, tooltips say it."""
+    marks = [(_x(site) - 6, _y(site) - 6, _x(site) + 10, _y(site) + 10) for site in sites]
+    taken, parts = list(marks), []
+    known: set[str] = set()
+    for site, mark in zip(sites, marks, strict=True):
+        if site.name in known or len(known) >= MOST_NAMES:
+            continue
+        wide = LETTER * len(site.name)
+        left, top, right, bottom = mark
+        others = [each for each in taken if each != mark]
+        places = (
+            (right + 2, top + 2), (left - wide - 2, top + 2), (left, top - LINE),
+            (left, bottom + 1), (right, top - LINE), (left - wide, bottom),
+        )  # fmt: skip
+        for x, y in places:
+            box = x, y, x + wide, y + LINE
+            if 0 <= x <= WIDTH - wide and not any(_overlap(box, each) for each in others):
+                known.add(site.name)
+                taken.append(box)
+                parts.append(
+                    f'<text class="name" x="{x:.1f}" y="{y + LINE - 3:.1f}">'
+                    f"{escape(site.name)}</text>"
+                )
+                break
+    return "".join(parts)
+
+
+Box = tuple[float, float, float, float]
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _x(place: Site | Region | Origin) -> float:
