@@ -38,8 +38,10 @@ def test_close_values_have_ticks_that_differ() -> None:
 
 
 def test_each_site_is_named_once_on_the_map_and_no_name_covers_another() -> None:
-    near = [{"name": f"Near {i}", "latitude": 40.0 + 5 * i, "longitude": 8.0, "cache": {"size": 10**7}}
-            for i in range(4)]  # fmt: skip
+    near = [
+        {"name": f"Near {i}", "latitude": 40.0 + 5 * i, "longitude": 8.0, "cache": {"size": 10**7}}
+        for i in range(4)
+    ]
     made = scenario(edges=near, shields=near[:1], requests=1000)
     simulation = Simulation(made, 1)
     simulation.run()
