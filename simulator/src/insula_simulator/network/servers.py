@@ -28,6 +28,8 @@ Ints = npt.NDArray[np.int64]
 
 ACTIVE, HELD, PEAK = 0, 1, 2
 BUSY, TOKENS, NEXT_LOOK, SERVER_SECONDS, LAST = 0, 1, 2, 3, 4
+MOST_TOKENS = 1000.0
+"""Retries that may be saved up."""
 
 
 class Pool(NamedTuple):
@@ -175,12 +177,20 @@ def serve(pool: Pool, rules: PoolRules, times: Floats, first: int, answered: Flo
     head = tail = 0
     tokens = pool.gauges[TOKENS]
     fill_exponential(rules.seed, SERVICE, first, answered)
-    for i in range(times.size):
+    begin = 0
+    if rules.most <= rules.least and _as_quick_as_ever(rules.slow, times):
+        begin = _serve_steadily(
+            pool.free_at, pool.counts, rules.service, rules.spread, rules.timeout, times, answered
+        )
+        tokens = min(tokens + begin * rules.retry_budget, MOST_TOKENS)
+        if begin > 0:
+            _pass(pool, times[begin - 1])
+    for i in range(begin, times.size):
         while head < tail and times[waiting[head]] + rules.timeout <= times[i]:
             _retry(pool, rules, times, first, answered, waiting[head])
             head += 1
         answered[i] = _attempt(pool, rules, times[i], answered[i])
-        tokens = min(tokens + rules.retry_budget, 1000.0)
+        tokens = min(tokens + rules.retry_budget, MOST_TOKENS)
         if answered[i] < 0 and tokens >= 1.0:
             tokens -= 1.0
             waiting[tail] = i
@@ -190,6 +200,52 @@ def serve(pool: Pool, rules: PoolRules, times: Floats, first: int, answered: Flo
         _retry(pool, rules, times, first, answered, waiting[head])
         head += 1
     return tail
+
+
+@compiled
+def _as_quick_as_ever(slow: Floats, times: Floats) -> bool:
+    for i in range(slow.shape[0]):
+        if times.size > 0 and slow[i, 0] <= times[times.size - 1] and times[0] < slow[i, 1]:
+            return False
+    return True
+
+
+@compiled
+def _serve_steadily(
+    heap: Floats,
+    counts: Ints,
+    service: float,
+    spread: float,
+    timeout: float,
+    times: Floats,
+    answered: Floats,
+) -> int:
+    """What ``serve`` comes to for servers that are always as many and as quick as ever, up to the
+    first request whose queue outlasts the timeout. ``answered`` has the chances at first. Answers
+    how many were served."""
+    held, active = counts[HELD], counts[ACTIVE]
+    served = times.size
+    for i in range(times.size):
+        time = times[i]
+        while held > 0 and heap[0] <= time:
+            held -= 1
+            heap[0] = heap[held]
+            _sink(heap, held)
+        takes = service * (1.0 - spread + spread * answered[i])
+        if held < active:
+            _join(heap, held, time + takes)
+            held += 1
+            answered[i] = takes
+        elif heap[0] - time > timeout:
+            served = i
+            break
+        else:
+            begin = heap[0]
+            heap[0] = begin + takes
+            _sink(heap, held)
+            answered[i] = begin + takes - time
+    counts[HELD] = held
+    return served
 
 
 @compiled
