@@ -7,6 +7,7 @@ the result is the same for any number of threads.
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -38,15 +39,35 @@ from insula_simulator.watching import Watch
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-CHUNK = 1 << 16
+CHUNK, LARGEST_CHUNK = 1 << 16, 1 << 18
 """Requests of a chunk. Part of the model: how long a fetch takes is learnt from chunk to chunk."""
+CHUNKS = 64
+"""A long run of at least so many takes larger ones, which find more of what they need in a
+processor's own memory."""
 
 
 NO_BODIES = np.empty(0, np.int64)
 
 
+class Chunk(NamedTuple):
+    """Requests in order of time, and by the edge that answers them."""
+
+    batch: Batch
+    split: Sorted
+
+
 class NotConserved(Exception):
     """A request got lost or counted twice: a fault of the simulator, never of a scenario."""
+
+
+def chunk_of(scenario: Scenario) -> int:
+    """Failures and siblings are what is known of only between chunks, so their chunks are short."""
+    if scenario.failures or any(edge.cluster for edge in scenario.edges):
+        return CHUNK
+    chunk = CHUNK
+    while chunk < LARGEST_CHUNK and 2 * chunk * CHUNKS <= scenario.requests:
+        chunk *= 2
+    return chunk
 
 
 class Simulation:
@@ -81,8 +102,10 @@ class Simulation:
         self.watch = Watch()
         self.tallies = [Tally(self.content.catalogue) for _ in scenario.edges]
         self._rtts = np.ascontiguousarray(self.client_rtts.T)
-        self._drawn, self._edge_rows, self._asks = (Shelf(), Shelf()), Shelf(), Shelf()
-        self._count = np.arange(CHUNK)
+        self._drawn, self._edge_rows = [Shelf(), Shelf()], [Shelf(), Shelf()]
+        self._asks = Shelf()
+        self.chunk = chunk_of(scenario)
+        self._count = np.arange(self.chunk)
         self.ledgers = [new_ledger(layout.BINS, len(scenario.regions)) for _ in scenario.edges]
 
     def _shields(self) -> Shields:
@@ -128,15 +151,15 @@ class Simulation:
         Raises:
             NotConserved: see there.
         """
-        batches = self.recording.batches(CHUNK) if self.recording else self.synthetic()
-        upcoming = partial(next, batches, None)
+        batches = self.recording.batches(self.chunk) if self.recording else self.synthetic()
+        upcoming = partial(next, map(self._split, batches), None)
         with Crew(self.threads) as crew:
-            batch = upcoming()
-            while batch:
-                following = self._chunk(crew, batch, upcoming)
-                self._look(batch)
-                on_chunk(int(batch.numbers[-1]) + 1)
-                batch = following()
+            chunk = upcoming()
+            while chunk:
+                following = self._play(crew, chunk, upcoming)
+                self._look(chunk.batch)
+                on_chunk(int(chunk.batch.numbers[-1]) + 1)
+                chunk = following()
         self._check()
 
     def _look(self, batch: Batch) -> None:
@@ -146,17 +169,18 @@ class Simulation:
 
     def step(self, crew: Crew, batch: Batch) -> None:
         """Play requests that somebody else made, next in order; nothing is checked."""
-        self._chunk(crew, batch, lambda: None)()
+        self._play(crew, self._split(batch), lambda: None)()
 
     def synthetic(self) -> Iterator[Batch]:
         """All requests, drawn from what the scenario says of them. The next batch but one takes
         the memory of a batch."""
         total = self.scenario.requests
-        for start in range(0, total, CHUNK):
-            yield self._requests(start, min(CHUNK, total - start))
+        for start in range(0, total, self.chunk):
+            yield self._requests(start, min(self.chunk, total - start))
 
     def _requests(self, start: int, count: int) -> Batch:
-        shelf = self._drawn[start // CHUNK % 2]  # one is in use while the next is filled
+        self._drawn.reverse()
+        shelf = self._drawn[0]
         columns = [
             shelf.take(each.name, count, "f8" if each.name == "times" else "i8") for each in COLUMNS
         ]
@@ -167,15 +191,22 @@ class Simulation:
             self.demand.turn_to_classes(made)
         return made
 
-    def _chunk(
-        self, crew: Crew, batch: Batch, upcoming: Callable[[], Batch | None]
-    ) -> Callable[[], Batch | None]:
-        """Play a chunk; the answer has the next one, made while shields and origin, which keep
-        fewer threads busy, are at work."""
+    def _split(self, batch: Batch) -> Chunk:
+        """By edge. What answers a request, the ones before it have decided, not their answers, so
+        that this can be done ahead."""
         chosen = self.steering.choose(batch)
+        whole = batch
         if self.background:
-            batch, chosen = self.background.joined(batch, chosen)
-        split = sorted_by_site(batch, chosen, len(self.edges), self._edge_rows)
+            whole, chosen = self.background.joined(batch, chosen)
+        self._edge_rows.reverse()  # one is in use while the next is filled
+        return Chunk(batch, sorted_by_site(whole, chosen, len(self.edges), self._edge_rows[0]))
+
+    def _play(
+        self, crew: Crew, chunk: Chunk, upcoming: Callable[[], Chunk | None]
+    ) -> Callable[[], Chunk | None]:
+        """The answer has the next chunk, made while shields and origin, which keep fewer threads
+        busy, are at work."""
+        split = chunk.split
         answers = crew.each(lambda i: self.edges[i].answer(split.parts[i]), len(self.edges))
         following = crew.meanwhile(upcoming)
         took = self._fetch(crew, split, answers)

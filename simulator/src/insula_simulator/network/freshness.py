@@ -85,7 +85,7 @@ def _is_usual(
 
 
 @compiled
-def judge(  # noqa: PLR0912 - one decision, in RFC 9111's order
+def judge(  # noqa: PLR0912, PLR0915 - one decision, in RFC 9111's order
     rules: Rules,
     terms: Floats,
     purged: Floats,

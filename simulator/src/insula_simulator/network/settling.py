@@ -9,9 +9,7 @@ from insula_simulator.network.freshness import (
     COLLAPSED,
     ERROR,
     HIT,
-    MISS,
     NEGATIVE,
-    PASS,
     REVALIDATED,
     STALE,
     STALE_ERROR,
@@ -47,13 +45,13 @@ def send_upstream(
     for i in range(fates.size):
         if served[i] < 0:
             fates[i] = ERROR
-        if not asks[fates[i]]:
-            continue
+        # Written in any case, and kept if it counts: nobody could guess whether.
         asked[count] = i
         bodies[count] = sizes[i]
-        if fates[i] not in (MISS, PASS) and uniform(seed, CHANGED, numbers[i]) < unchanged:
+        again = (fates[i] == REVALIDATED) | (fates[i] == STALE)
+        if again and uniform(seed, CHANGED, numbers[i]) < unchanged:
             bodies[count] = 0
-        count += 1
+        count += asks[fates[i]]
     return count
 
 
