@@ -42,8 +42,10 @@ def test_the_simulator_hits_as_often_as_a_real_nginx(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
-    assert abs(found["difference"]["hit_ratio"]) < 1
-    assert abs(found["difference"]["byte_hit_ratio"]) < 2
+    # In percentage points. 200,000 requests are within 1 and 2 (ops/bench/RESULTS.md); of so few
+    # the 10 milliseconds that NGINX's cache manager may sleep, longer on a busy machine, are more.
+    assert abs(found["difference"]["hit_ratio"]) < 2
+    assert abs(found["difference"]["byte_hit_ratio"]) < 3
     assert found["agreement"] > 0.98
     assert sum(found["statuses"].values()) == found["requests"] == COUNT
     assert found["statuses"]["HIT"] / COUNT == found["real"]["hit_ratio"]
