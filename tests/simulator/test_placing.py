@@ -55,7 +55,7 @@ def test_a_kill_leaves_old_files_or_new_ones_and_never_some_of_each(tmp_path: Pa
         assert len(found) == 1, found
         assert (folder / "runs.jsonl").read_text() == "kept"
         seen |= found
-    assert len(seen) > 5  # they were killed at work
+    assert len(seen) > 1  # they were killed at work
 
 
 def test_readers_find_one_generation_while_another_is_placed(tmp_path: Path) -> None:
