@@ -252,3 +252,18 @@ def test_a_miniature_ranks_as_the_whole() -> None:
 def test_errors_of_keys_say_what_there_is() -> None:
     with pytest.raises(SweepError, match="there are name, text"):
         changed(scenario(), [Axis("tittle", ("a",))], ("a",))
+
+
+def test_what_the_scenario_leaves_out_can_be_swept() -> None:
+    keys = (
+        "edges[*].cache.admission.window=5000", "routing.policy=latency",
+        "routing.measured.noise=0.5",
+    )  # fmt: skip
+    axes = [parse_axis(key) for key in keys]
+    made = changed(scenario(), axes, tuple(axis.values[0] for axis in axes))
+    assert {edge.cache.admission.window for edge in made.edges if edge.cache.admission} == {5000}
+    assert made.routing.measured
+    assert made.routing.measured.noise == 0.5
+    for key in ("routing.measured.nose", "edges[*].cache.admission.windows[0]"):
+        with pytest.raises(SweepError, match=r"nose|\[0\] is for lists"):
+            changed(scenario(), [Axis(key, (1,))], (1,))

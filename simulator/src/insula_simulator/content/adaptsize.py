@@ -21,10 +21,10 @@ MEMORY = 0.3
 """What a window leaves of the counts of those before it, as in the authors' code."""
 HALVINGS = 30
 FOREVER = 1e100
-HORIZON = 3.0
+HORIZON = 10.0
 """Windows. The authors' model is of the steady state, where the smallest c is best: none but the
 objects asked for most often for their bytes ever get in. To get there takes ages, so what counts
-here (and not with them) is what gets in within three windows; from one to thirty of them do as well
+here (and not with them) is what gets in within ten windows; from one to thirty of them do as well
 in the tests' cache."""
 GOLDEN = (5**0.5 - 1) / 2
 

@@ -25,13 +25,14 @@ def servers_over_time(
     described = [site.servers for site in (*scenario.edges, *scenario.shields)]
     described.append(scenario.origin.servers)
     curves: list[Line] = []
+    ready: list[Line] = []
     for i in sites:
         about = described[i]
         there, booted = _counts(places[i], about, seconds)
         if places[i].scaled and about.boot > 0:
-            curves.append((f"{places[i].name}, booted", booted.tolist()))
+            ready.append((f"{places[i].name}, booted", booted.tolist()))
         curves.append((places[i].name, there.tolist()))
-    return seconds.tolist(), curves
+    return seconds.tolist(), curves + ready
 
 
 def _counts(

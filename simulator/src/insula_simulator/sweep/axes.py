@@ -88,11 +88,14 @@ def changed(scenario: Scenario, axes: Sequence[Axis], point: Point) -> Scenario:
 
 def _set(content: Any, key: str, rest: str, value: Value) -> None:
     step = _STEP.match(rest)
-    if not step or not isinstance(content, dict) or step[1] not in content:
+    # What is left out begins as {}: which keys it may have is checked with its values.
+    if not step or not isinstance(content, dict) or (content and step[1] not in content):
         known = f"; there are {', '.join(content)}" if isinstance(content, dict) else ""
         raise SweepError(f"the key {key!r} is not in the scenario, at {rest!r}{known}")
     rest = rest[step.end() :]
-    below = content[step[1]]
+    below = content.get(step[1])
+    if below is None and rest and step[2] is None:
+        below = content[step[1]] = {}
     if step[2] is None and not rest:
         content[step[1]] = _replaced(key, below, value)
         return
