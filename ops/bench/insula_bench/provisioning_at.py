@@ -56,6 +56,8 @@ class Size(NamedTuple):
     """That a cold build makes."""
     rows: dict[str, int]
     """Lines in PostgreSQL's catalogues that it writes."""
+    huge_pages: str
+    """Whether PostgreSQL's shared memory is in huge pages."""
 
 
 def measure(small: Installation, grown: Installation, *, tenants: int, times: int) -> Size:
@@ -84,11 +86,12 @@ async def _measure(small: Installation, grown: Installation, tenants: int, times
                 for bench in benches:
                     await bench.round(is_cold=number % 3 == 0)
             rows = await benches[1].rows_of_cold()
+            huge_pages = await benches[1].huge_pages()
         finally:
             for bench in benches:
                 await bench.close()
     of_small, of_grown = (bench.figures() for bench in benches)
-    return Size(tenants, of_small, of_grown, rows.pop("tables"), rows)
+    return Size(tenants, of_small, of_grown, rows.pop("tables"), rows, huge_pages)
 
 
 class _Bench:
@@ -145,6 +148,13 @@ class _Bench:
         before = await self._rows()
         await self._transact(self._build_whole)
         return {name: count - before[name] for name, count in (await self._rows()).items()}
+
+    async def huge_pages(self) -> str:
+        connection = await asyncpg.connect(self._settings.database_url)
+        try:
+            return str(await connection.fetchval("SHOW huge_pages_status"))
+        finally:
+            await connection.close()
 
     async def close(self) -> None:
         await self._cells.close()

@@ -32,7 +32,7 @@ Again: `python ops/bench/run.py --only tenants --sizes {sizes}`
 A cold build writes {written:,} lines into PostgreSQL's catalogues: {catalogues}.
 
 A page is on the disk (`fdatasync`) after {disk_p50} ms, p99 {disk_p99} ms; a sign-up waits for
-that once, with what a slot has left to be written before it.
+that once. Huge pages for PostgreSQL's shared memory (docs/guides/operating.md): {huge_pages}.
 
 {targets}
 """
@@ -52,6 +52,7 @@ def section(found: Provisioning) -> str:
         small=found.small,
         buckets=found.buckets,
         count=len(last.grown.enable.seconds),
+        huge_pages=last.huge_pages,
         disk_p50=f"{last.grown.disk.median * 1e3:.2f}",
         disk_p99=f"{last.grown.disk.p99 * 1e3:.2f}",
         tables=last.tables,
