@@ -35,6 +35,24 @@ def test_the_result_is_the_same_for_any_number_of_threads_and_each_time() -> Non
     assert outcome(1, seed=2, **changes) != one
 
 
+def test_what_learns_while_it_runs_is_the_same_for_any_number_of_threads() -> None:
+    """Steering by probes, tuned admission, autoscaling, variants: 150,000 requests are chunks."""
+    site = {"cache": {"size": 10_000_000, "admission": {"window": 5000}}}
+    steps = [{"above": 0.6, "add": 2}, {"below": 0.2, "add": -1}]
+    servers = {"count": 2, "most": 40, "service": 0.2, "boot": 60.0, "scaling": {"steps": steps}}
+    pages = {"name": "pages", "objects": 5000, "vary": [{"name": "a"}, {"name": "b"}]}
+    about: dict[str, Any] = {
+        "requests": 150_000,
+        "traffic": {"classes": [pages]},
+        "edges": [edge | site | {"servers": servers} for edge in scenario_edges(*PLACES)],
+        "routing": {"policy": "latency", "measured": {"age": 30.0}},
+    }
+    one, four = (outcome(threads, **about) for threads in (1, 4))
+    assert one == four
+    assert any(place.scaled for place in one.edges)
+    assert all(place.admission_scale != 10_000_000 for place in one.edges)
+
+
 def test_littles_law_holds_in_the_report() -> None:
     result = outcome()
     rate = result.requests / result.seconds

@@ -9,6 +9,8 @@ import pytest
 from insula_simulator import layout
 from insula_simulator.balanced import BalancedServers
 from insula_simulator.batch import Batch
+from insula_simulator.crew import Crew
+from insula_simulator.live.stepping import Stepping
 from insula_simulator.network.scaling import CHANGES
 from insula_simulator.network.servers import SERVER_SECONDS, new_pool, serve
 from insula_simulator.outcome import write_outcome
@@ -133,6 +135,18 @@ def test_a_run_reports_what_scaled_and_loses_nothing(tmp_path: Any) -> None:
     assert min(each.servers for each in place.scaled) == 10
     assert place.server_hours == pytest.approx((600 * 30 + 600 * 50 + 2400 * 10) / 3600, rel=0.05)
     assert "E, booted" in (tmp_path / "report.html").read_text()
+
+
+def test_a_scenario_that_begins_again_begins_its_schedule_again() -> None:
+    """As ``live`` plays it."""
+    schedule = [{"at": 600.0, "least": 50}, {"at": 1200.0, "least": 5, "most": 10}]
+    stepping = Stepping(edge_with({"schedule": schedule}, count=30, service=0.3))
+    with Crew(1) as crew:
+        while stepping.now < 2 * 3600 - 1:
+            stepping.step(crew, 60.0)
+    scaler = stepping.simulation.edges[0].pool.scaler
+    log = scaler.log[: int(scaler.gauges[CHANGES])].tolist()
+    assert [when for when, count in log if count == 50] == [600.0, 4200.0]
 
 
 def test_a_miniature_scales_by_as_large_a_part() -> None:
