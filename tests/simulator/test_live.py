@@ -36,9 +36,10 @@ class Address:
         return f"ws://127.0.0.1:{self.port}/live"
 
 
-@pytest.fixture
-async def address() -> AsyncIterator[Address]:
-    live = Live(scenario())
+@pytest.fixture(params=[{}])
+async def address(request: pytest.FixtureRequest) -> AsyncIterator[Address]:
+    """Of a small network, with the changes that a test asks for."""
+    live = Live(scenario(**request.param))
     server = await live.serve("127.0.0.1", 0)
     yield Address(next(iter(server.sockets)).getsockname()[1])
     server.close()
@@ -90,6 +91,19 @@ async def test_two_browsers_see_the_same_network_fail_and_recover(
     assert await other.evaluate("document.documentElement.scrollWidth") <= 320
     drawn = "canvas => canvas.getContext('2d').getImageData(0, 0, 320, 100).data.some(each => each)"
     assert await other.locator("#map").evaluate(drawn)
+    assert faults == []
+
+
+@pytest.mark.parametrize("address", [{"shields": []}], indirect=True)
+async def test_a_network_without_shields_shows_no_controls_of_shields(
+    browser: Browser, address: Address
+) -> None:
+    faults: list[str] = []
+    page = await visit(browser, address, faults)
+    await expect(page.locator("#hits")).to_contain_text("%")
+    await expect(page.locator("#edges-policy")).to_be_visible()
+    await expect(page.locator("[data-part=shields]")).to_be_hidden()
+    await expect(page.locator(".key i.shield")).to_be_hidden()
     assert faults == []
 
 

@@ -130,6 +130,7 @@ addEventListener("keydown", (event) => {
 
 /* ---- scene ---- */
 function show() {
+  document.querySelector(".key .shield").parentElement.hidden = !scene.shields.length;
   document.title = scene.name; $("name").textContent = scene.name; $("text").textContent = scene.text;
   for (const part of ["edges", "shields"])
     $(part + "-policy").replaceChildren(...scene.policies.map((name) => new Option(name, name)));
@@ -277,7 +278,8 @@ function label(pen, paint, names) {
   for (const [name, x, y, size] of names) {
     const long = pen.measureText(name).width;
     const places = [[x + size + 5, y], [x - size - 5 - long, y], [x - long / 2, y - size - 10], [x - long / 2, y + size + 10], [x + size + 5, y + 14], [x + size + 5, y + 28]];
-    const free = places.find(([a, b]) => a > 2 && a + long < wide - 2 && !taken.some(([c, d, l]) => Math.abs(b - d) < 13 && a < c + l + 4 && c < a + long + 4));
+    const covers = (a, b) => names.some(([, u, v, s]) => (u !== x || v !== y) && u + s > a && u - s < a + long && Math.abs(v - b) < s + 6);
+    const free = places.find(([a, b]) => a > 2 && a + long < wide - 2 && !covers(a, b) && !taken.some(([c, d, l]) => Math.abs(b - d) < 13 && a < c + l + 4 && c < a + long + 4));
     if (!free) continue;
     taken.push([free[0], free[1], long]);
     pen.strokeStyle = paint["--card"]; pen.globalAlpha = 0.75; pen.strokeText(name, ...free); pen.globalAlpha = 1;
