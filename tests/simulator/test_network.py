@@ -159,8 +159,8 @@ def test_what_a_tier_keeps_depends_on_its_cache_and_not_on_the_trace() -> None:
     )
     simulation.run()
     for edge in simulation.edges:
-        assert len(edge.cache.state.nodes) < 3 * 262_144
-        assert len(edge.expires) == len(edge.cache.state.nodes)
+        assert edge.cache.known < 262_144
+        assert len(edge.cache.state.table) < 4 * 262_144
 
 
 def test_during_an_outage_of_the_origin_a_shield_still_gives_what_it_has() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from insula_simulator.engine.state import Ints, with_room
+from insula_simulator.engine.state import TOP, Ints, with_room
 from insula_simulator.engine.table import hash_all
 from insula_simulator.policies import POLICIES
 
@@ -40,6 +40,11 @@ class Cache:
         hash_all(keys, slots)
         self.policy.kernel(self.state, keys, sizes, following, slots)
         return slots
+
+    @property
+    def known(self) -> int:
+        """Slots are below it."""
+        return int(self.state.regs[TOP])
 
     @property
     def used(self) -> int:

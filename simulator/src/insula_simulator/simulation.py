@@ -4,8 +4,10 @@ Each edge and each shield is worked on by one thread at a time and adds up its o
 the result is the same for any number of threads.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -54,6 +56,19 @@ class Chunk(NamedTuple):
 
     batch: Batch
     split: Sorted
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without looks for garbage in cycles: a run makes none, and each look goes through all that
+    was ever imported."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 class NotConserved(Exception):
@@ -153,7 +168,7 @@ class Simulation:
         """
         batches = self.recording.batches(self.chunk) if self.recording else self.synthetic()
         upcoming = partial(next, map(self._split, batches), None)
-        with Crew(self.threads) as crew:
+        with _uncollected(), Crew(self.threads) as crew:
             chunk = upcoming()
             while chunk:
                 following = self._play(crew, chunk, upcoming)

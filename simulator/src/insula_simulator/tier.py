@@ -182,7 +182,7 @@ class Tier:
             self._settle_failures(batch, answers, took)
             sums[FAILED] = (answers.fates == freshness.ERROR).sum()
         if self.brought is not None:
-            self.brought.note(batch, answers.slots, answers.fates, len(self.expires))
+            self.brought.note(batch, answers.slots, answers.fates, self.cache.known)
         if sums[ANSWERED]:
             self.fetch = float(sums[TOOK] / sums[ANSWERED])
         self.bytes_fetched += int(sums[BYTES])
@@ -192,7 +192,7 @@ class Tier:
     def _settle_failures(self, batch: Batch, answers: Answers, took: Floats) -> None:
         settle_failures(
             self.rules, answers.slots, batch.times, answers.asked, took, answers.fates,
-            np.zeros(len(self.expires)), self.expires, self.ready,
+            np.zeros(self.cache.known), self.expires, self.ready,
         )  # fmt: skip
 
     def _grow(self, rows: int) -> None:

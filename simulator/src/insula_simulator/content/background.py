@@ -94,7 +94,7 @@ class Brought:
     def note(self, batch: Batch, slots: Ints, fates: Fates, rows: int) -> None:
         """``rows`` is how many slots the cache has."""
         if rows > len(self.waiting):
-            more = np.zeros(rows - len(self.waiting), np.int64)
+            more = np.zeros(2 * rows - len(self.waiting), np.int64)
             self.waiting = np.concatenate([self.waiting, more])
         note_use(batch.numbers, batch.sizes, slots, fates, self.waiting, self.counts)
 
