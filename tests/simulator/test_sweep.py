@@ -189,7 +189,7 @@ def test_a_sweep_on_ray_finds_the_same(file: Path, tmp_path: Path) -> None:
     found = []
     for how in (["--ray"], ["--jobs", "1"]):
         out = tmp_path / how[0]
-        command = [SCRIPT, "sweep", file, *GRID, "--out", out, *how]
+        command: list[str | Path] = [SCRIPT, "sweep", file, *GRID, "--out", out, *how]
         assert subprocess.run(command, capture_output=True, timeout=300, check=False).stderr == b""
         lines = (out / "runs.jsonl").read_text().splitlines()
         found.append((sorted(lines), (out / "result.json").read_bytes()))
