@@ -43,7 +43,7 @@ Floats = npt.NDArray[np.float64]
 
 CHUNK, LARGEST_CHUNK = 1 << 16, 1 << 18
 """Requests of a chunk. Part of the model: how long a fetch takes is learnt from chunk to chunk."""
-CHUNKS = 64
+CHUNKS = 32
 """A long run of at least so many takes larger ones, which find more of what they need in a
 processor's own memory."""
 
