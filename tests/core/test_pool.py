@@ -188,3 +188,18 @@ def test_whoever_waits_for_a_connection_that_breaks_gets_another(
         assert pool._open <= 2
 
     run(installation, test, size=2, tenants=2)
+
+
+def test_guests_take_nobodys_place(installation: Installation) -> None:
+    async def test(pool: Pool) -> None:
+        await serve(pool, *"abcd")
+        await opened(pool, 2)
+        async with pool.connection("d") as connection:
+            first = connection.raw.get_server_pid()
+            (other,) = set(await serve(pool, *"abc"))
+        assert other != first
+        assert await serve(pool, *"ee") == [other, other]
+        assert set(await serve(pool, *"abcd")) == {first}
+        assert not pool._opening, "none is renewed"
+
+    run(installation, test, size=2, tenants=3)

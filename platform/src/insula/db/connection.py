@@ -24,7 +24,18 @@ _INVALID = (
 class Connection:
     """A pooled connection and what it needs to know of itself."""
 
-    __slots__ = ("born", "own", "pooled", "raw", "role", "scripts", "spent", "tenants", "transport")
+    __slots__ = (
+        "born",
+        "homes",
+        "own",
+        "pooled",
+        "raw",
+        "role",
+        "scripts",
+        "spent",
+        "tenants",
+        "transport",
+    )
 
     def __init__(
         self,
@@ -51,6 +62,8 @@ class Connection:
         """Which tenant it is serving, or served last."""
         self.tenants: set[str] = set()
         """The roles of those whose relations its backend has cached."""
+        self.homes = 0
+        """How many of them have their place here; the others are guests."""
 
     def binding(self, prelude: wire.Prelude) -> wire.Prelude | wire.Binding:
         return prelude.pooled if self.pooled else prelude
