@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-LARGE = 1 << 22
-"""Bytes from which on an array has large pages, of 2 MB each."""
+LARGE = 1 << 20
+"""Bytes from which on an array has pages of its own."""
 _HUGE_PAGES = getattr(mmap, "MADV_HUGEPAGE", None)
 
 

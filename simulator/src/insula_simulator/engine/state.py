@@ -28,9 +28,9 @@ FIRST_OWN = 8
 LISTS = 16
 """From here on lists, four registers each: head, tail, bytes, objects."""
 REGISTERS = 48
-RESERVED, FEW, AHEAD = 1 << 22, 1 << 16, 4
-"""Who needs more than a few rows gets so many at once, and others so many times what they need:
-rows that nobody uses take no memory, and to move those in use takes time."""
+RESERVED, AHEAD = 1 << 22, 4
+"""Room is made for so many rows at once, or so many times those needed: rows that nobody uses take
+no memory, and to move those in use takes time."""
 
 NONE = -1
 REFUSED = -1
@@ -74,9 +74,7 @@ def with_room(state: State, more: int) -> State:
     """The same cache with room for ``more`` further objects."""
     used = int(state.regs[TOP])
     if used + more > len(state.nodes):
-        rows = AHEAD * (used + more)
-        if used + more > FEW:
-            rows = max(rows, RESERVED)
+        rows = max(AHEAD * (used + more), RESERVED)
         state = state._replace(nodes=lengthened(state.nodes, used, rows))
         if len(state.scores) > 1:
             state = state._replace(scores=lengthened(state.scores, used, rows))
