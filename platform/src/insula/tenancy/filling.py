@@ -117,9 +117,8 @@ class Filling:
             version = await self._advance(there, slot)
         state = "building" if version < self._version else "free"
         await tx.execute(slots.SET, slot=slot.number, new_state=state, new_version=version)
-        if (
-            state == "free"
-        ):  # or the sign-up that takes it would wait for all of it to be on the disk
+        if state == "free":
+            # Or the sign-up that takes it would wait for all of it to be on the disk.
             await tx.run_script("SET LOCAL synchronous_commit = on")
         return Slot(slot.number, slot.bucket, state, version)
 

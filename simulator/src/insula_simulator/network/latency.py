@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.engine.compiled import compiled
-from insula_simulator.network.chance import JITTER, mixed
 from insula_simulator.network.logarithm import logarithm
 
 Floats = npt.NDArray[np.float64]
@@ -30,7 +29,7 @@ _24, _40 = np.uint64(24), np.uint64(40)
 _16_BITS, _24_BITS = np.uint64(0xFFFF), np.uint64(0xFFFFFF)
 _16_PLACES, _24_PLACES = 2.0**16, 2.0**24
 ROUND_TRIP, TCP, QUIC = range(3)
-"""What a loss costs: see ``transfer``."""
+"""What a loss costs: see ``lost``."""
 LEAST_TIMEOUT = 0.2
 """Seconds that TCP waits at least for a packet that nothing follows (Linux; RFC 6298 has 1 s)."""
 ACK_DELAY = 0.025
@@ -62,19 +61,6 @@ def kilometres(one: Floats, other: Floats) -> Floats:
 def round_trips(one: Floats, other: Floats, inflation: float, last_mile: float) -> Floats:
     """Seconds there and back."""
     return 2 * kilometres(one, other) * inflation / FIBRE_KM_PER_SECOND + last_mile
-
-
-@compiled
-def transfer(network: Network, region: int, rtt: float, size: int, index: int) -> float:
-    """Seconds from the first packet of a connection (or of a request on one in use) to the last
-    byte, without what the server takes. A loss costs a round trip, and no more (ROUND_TRIP); or
-    what ``_repaired`` says."""
-    bits = mixed(network.seed, JITTER, index)
-    bandwidth: float = network.bandwidth[region]
-    took = jitter(network, bits) + round_trips_of(network, bits, size) * rtt + size / bandwidth
-    if may_lose(network, network.loss[region], size, bits):
-        took += lost(network, region, rtt, size, bits)
-    return took
 
 
 @compiled
@@ -112,7 +98,8 @@ def may_lose(network: Network, loss: float, size: int, bits: np.uint64) -> bool:
 
 @compiled
 def lost(network: Network, region: int, rtt: float, size: int, bits: np.uint64) -> float:
-    """Seconds that a loss costs; 0 where nothing is lost."""
+    """Seconds that a loss costs: a round trip, and no more (ROUND_TRIP), or what ``_repaired``
+    says; 0 where nothing is lost."""
     loss: float = network.loss[region]
     chance, segments = float(bits & _24_BITS) / _24_PLACES, float(math.ceil(size / SEGMENT))
     if network.recovery == ROUND_TRIP:

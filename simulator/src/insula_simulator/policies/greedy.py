@@ -16,7 +16,7 @@ from insula_simulator.engine.state import (
     Ints,
     State,
 )
-from insula_simulator.engine.table import add, find, forget
+from insula_simulator.engine.table import add, find, find_next, forget
 
 LENGTH = FIRST_OWN
 AGE = 0
@@ -75,7 +75,7 @@ def replay_greedy(state: State, keys: Ints, sizes: Ints, following: Ints, slots:
     capacity = regs[CAPACITY]
     for i in range(keys.size):
         regs[NOW] += 1
-        slot = find(state, keys[i])
+        slot = find_next(state, keys, slots, i)
         if slot != NONE:
             nodes[slot, USES] += 1
             nodes[slot, LAST] = regs[NOW]
