@@ -236,8 +236,10 @@ async def test_the_night_spares_what_is_being_imported(installation: Installatio
         services = platform.foundation.services
         blobs = platform.foundation.files.blobs
         catalogue = platform.foundation.catalogue
-        async with catalogue.transaction(HOME, CATALOGUE_PRELUDE) as work:
-            tenant = await provisioning.create(work, slug=_slug(), name="T", buckets=1)
+        async with (
+            catalogue.transaction(HOME, CATALOGUE_PRELUDE) as work,
+            provisioning.creating(work, slug=_slug(), name="T", buckets=1) as (tenant, _),
+        ):
             key = key_of(tenant.number, tenant.id, "content")
             await blobs.write_bytes(key, b"bytes")
             await remove_orphans(services)

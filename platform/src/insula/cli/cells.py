@@ -1,4 +1,4 @@
-"""``insula cells``: the PostgreSQL servers over which tenants are spread."""
+"""``insula cells``: the PostgreSQL databases over which tenants are spread."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ URL = "INSULA_CELL_URL"
 
 @click.group()
 def cells() -> None:
-    """Spread tenants over several PostgreSQL servers.
+    """Spread tenants over several PostgreSQL databases, on one server or on several.
 
     Cell 0, home, is INSULA_DATABASE_URL. New tenants go to the open cell that is least full;
     `insula tenants move` takes one elsewhere.
@@ -26,6 +26,7 @@ def cells() -> None:
 
 @cells.command()
 @click.argument("name")
+@click.option("--here", is_flag=True, help="Make a database for it, on home's own server.")
 @click.option(
     "--buckets",
     type=click.IntRange(1, BUCKETS_OF_CELL),
@@ -41,15 +42,19 @@ def cells() -> None:
     help="Tenants that it is to hold.",
 )
 @json_option
-def add(name: str, buckets: int, capacity: int, as_json: bool) -> None:
-    """Make a server a cell, or repair and upgrade one that is.
+def add(name: str, here: bool, buckets: int, capacity: int, as_json: bool) -> None:
+    """Make a database a cell, or repair and upgrade one that is.
 
-    The URL of a login that may create roles there is read from INSULA_CELL_URL, else from stdin:
-    it is used once and not kept. Passwords of Insula's own logins derive from INSULA_SECRET_KEY.
+    With --here the login of INSULA_DATABASE_URL makes one beside home's, named after it. Else the
+    URL of a login that may create roles there is read from INSULA_CELL_URL, or from stdin: it is
+    used once and not kept. Passwords of Insula's own logins derive from INSULA_SECRET_KEY.
     """
-    url = _url()
     settings = installation_settings()
-    joined = asyncio.run(joining.add(settings, name, url, buckets=buckets, capacity=capacity))
+    size = {"buckets": buckets, "capacity": capacity}
+    if here:
+        joined = asyncio.run(joining.add_beside_home(settings, name, **size))
+    else:
+        joined = asyncio.run(joining.add(settings, name, _url(), **size))
     if as_json:
         print_json(joined)
     else:
@@ -86,6 +91,21 @@ def list_(as_json: bool) -> None:
 
 @cells.command()
 @click.argument("name")
+@click.argument("tenants", type=click.IntRange(min=1))
+@json_option
+def capacity(name: str, tenants: int, as_json: bool) -> None:
+    """Say how many tenants a cell is to hold, home among them."""
+
+    async def change() -> list[CellLine]:
+        async with catalogue(installation_settings()) as work:
+            await joining.set_capacity(work, name, tenants)
+            return await joining.list_cells(work)
+
+    _show(name, asyncio.run(change()), as_json=as_json)
+
+
+@cells.command()
+@click.argument("name")
 @json_option
 def drain(name: str, as_json: bool) -> None:
     """Send no new tenants to a cell; those that are there stay until they are moved."""
@@ -114,7 +134,11 @@ def _set(name: str, state: str, *, as_json: bool) -> None:
             await joining.set_state(work, name, state)
             return await joining.list_cells(work)
 
-    (line,) = (line for line in asyncio.run(change()) if line.name == name)
+    _show(name, asyncio.run(change()), as_json=as_json)
+
+
+def _show(name: str, lines: list[CellLine], *, as_json: bool) -> None:
+    (line,) = (line for line in lines if line.name == name)
     if as_json:
         print_json(line)
     else:

@@ -1,7 +1,7 @@
 """The unit of work: one request's statements, bound to one tenant."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence, Set
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -295,13 +295,16 @@ class Work:
 
 class Database:
     """Hands out units of work; one per process. ``pools`` are the buckets', or make a bucket's when
-    it is first asked for. Without ``capabilities`` no tenant can be bound or built."""
+    it is first asked for. Without ``capabilities`` no tenant can be bound or built. ``kin`` are the
+    pools whose databases lie on the same server as pool 0's."""
 
     def __init__(
         self,
         pools: Sequence[Pool] | Callable[[int], Pool],
         capabilities: Capabilities | None = None,
+        kin: Set[int] = frozenset(),
     ) -> None:
+        self._kin = kin
         self._make = pools if callable(pools) else pools.__getitem__
         self._pools: dict[int, Pool] = {}
         self._capabilities = capabilities
@@ -314,6 +317,12 @@ class Database:
         if not prelude.ready:
             prelude.unseal(work.capabilities)
         return work
+
+    def shares_log(self, bucket: int) -> bool:
+        """Whether that pool's database writes the same log as pool 0's: what is committed there is
+        then on the disk as soon as what pool 0 commits afterwards is. Not known, and False, before
+        the pool has opened a connection."""
+        return bucket in self._kin
 
     @asynccontextmanager
     async def transaction(self, bucket: int, prelude: Prelude) -> AsyncIterator[Work]:

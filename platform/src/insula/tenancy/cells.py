@@ -1,9 +1,10 @@
-"""Cells: the PostgreSQL servers over which an installation's tenants are spread.
+"""Cells: the PostgreSQL databases over which an installation's tenants are spread.
 
-Cell 0, home, is ``INSULA_DATABASE_URL``: the catalogue lies there, and tenants do. Every further
-cell (the table ``ctl.cells``, `insula cells add`) has tenants' schemas and a spool of its own, and
-no catalogue. Buckets are numbered across cells, a hundred numbers each, so that a tenant's bucket
-says where it is, and code that has a tenant needs to know nothing of cells.
+A cell is a database. Cell 0, home, is ``INSULA_DATABASE_URL``: the catalogue lies there, and
+tenants do. Every further cell (the table ``ctl.cells``, `insula cells add`), on another server or
+beside home on its own, has tenants' schemas and a spool of its own, and no catalogue. Buckets are
+numbered across cells, a hundred numbers each, so that a tenant's bucket says where it is, and code
+that has a tenant needs to know nothing of cells.
 
 Whoever builds or changes a tenant's tables does it on the provisioner's connection to its cell::
 
@@ -15,6 +16,7 @@ is done by doing it again.
 """
 
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from sqlalchemy import bindparam, select
@@ -39,18 +41,31 @@ def cell_of(bucket: int) -> int:
 
 
 class Cell(msgspec.Struct, frozen=True):
-    """A server."""
+    """A database."""
 
     number: int
     name: str
     url: str
-    """Without login."""
+    """Without login; ``/name`` is a database of home's server (:func:`address`)."""
     buckets: int
     """How many of its hundred are in use."""
     capacity: int
     """Tenants that it is to hold at most."""
     state: str
     """``open``; ``draining``: no new tenants; ``closed``: not served any more."""
+
+
+def address(settings: Settings, url: str) -> str:
+    """A cell's URL in full. One that begins with a slash is a reference to another database of
+    home's server (RFC 3986, section 4.2): wherever that goes, the cell goes with it."""
+    if not is_beside_home(url):
+        return url or settings.database_url
+    return urlunsplit(urlsplit(settings.database_url)._replace(path=url))
+
+
+def is_beside_home(url: str) -> bool:
+    """Whether a cell is another database of home's server."""
+    return url.startswith("/")
 
 
 def buckets_of(cell: Cell) -> range:
@@ -102,7 +117,8 @@ class Cells:
         capabilities = Capabilities(settings.secret_key)
         self.tenants = Database(self._bucket, capabilities)
         """By bucket."""
-        self.catalogue = Database(self._provisioner, capabilities)
+        self._beside_home: set[int] = set()
+        self.catalogue = Database(self._provisioner, capabilities, self._beside_home)
         """By cell, as the provisioner; :data:`HOME` has the catalogue."""
 
     def _bucket(self, bucket: int) -> Pool:
@@ -152,7 +168,7 @@ class Cells:
         return ask
 
     async def url(self, cell: int) -> str:
-        """Where a cell is, without login.
+        """Where a cell is; the login is not its.
 
         Raises:
             NoSuchCell: the catalogue does not know.
@@ -161,7 +177,11 @@ class Cells:
             return self._settings.database_url
         if (url := await self._home().find(_BY_NUMBER, number=cell)) is None:
             raise NoSuchCell(f"there is no cell {cell}")
-        return url
+        if is_beside_home(url):
+            self._beside_home.add(cell)
+        else:
+            self._beside_home.discard(cell)
+        return address(self._settings, url)
 
     async def close(self) -> None:
         await self.tenants.close()

@@ -113,7 +113,7 @@ class Filling:
             slot = await self.step(slot.number)
 
     async def _take_further(self, tx: Work, slot: Slot) -> Slot:
-        async with placement.at(tx, slot.bucket) as there:
+        async with placement.ahead(tx, slot.bucket) as there:
             version = await self._advance(there, slot)
         state = "building" if version < self._version else "free"
         await tx.execute(slots.SET, slot=slot.number, new_state=state, new_version=version)
@@ -173,7 +173,7 @@ class Filling:
         """A transaction that need not be on the disk when it ends: it is lost as a whole, with
         those that build on it."""
         async with self._catalogue.transaction(HOME, CATALOGUE_PRELUDE) as tx:
-            await tx.run_script("SET LOCAL synchronous_commit = off")
+            await tx.run_script(placement.UNHURRIED)
             if self._leads:
                 await tx.execute(slots.LEAD)
             yield tx

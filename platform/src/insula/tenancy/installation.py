@@ -20,7 +20,8 @@ from insula.tenancy.registrars import ensure_registrars, hand_over
 from insula.tenancy.roles import OWNER, PROVISIONER, bucket_login, login_url
 from insula.tenancy.sealing import ensure_questions
 
-_LOCK = 0x496E73756C61  # "Insula": one installation step at a time in this database
+LOCK = 0x496E73756C61  # "Insula"
+"""An advisory lock of home: one installation step at a time."""
 
 _SHARED = files("insula.tenancy") / "shared_functions.sql"
 _LAST_SHARED = "ext.search_similar(text, integer, integer, integer)"
@@ -51,7 +52,7 @@ async def migrate(
     progress("database", 0, 1)
     admin = await asyncpg.connect(settings.database_url)
     try:
-        await admin.execute("SELECT pg_advisory_lock($1)", _LOCK)
+        await admin.execute("SELECT pg_advisory_lock($1)", LOCK)
         skipped = await prepare(admin, settings, range(settings.buckets))
         await seal(settings, settings.database_url)
         progress("database", 1, 1)

@@ -1,4 +1,7 @@
-"""Making a PostgreSQL server a cell, and what the operator does with cells."""
+"""Making a PostgreSQL database a cell, and what the operator does with cells."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 import msgspec
@@ -19,7 +22,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from insula.db import Statement, Work, binds
 from insula.settings import Settings
-from insula.tenancy import spool
+from insula.tenancy import beside, spool
 from insula.tenancy.cells import (
     BUCKETS_OF_CELL,
     CATALOGUE_PRELUDE,
@@ -28,6 +31,7 @@ from insula.tenancy.cells import (
     Cell,
     CellRefused,
     Cells,
+    address,
     buckets_of,
 )
 from insula.tenancy.installation import prepare, seal
@@ -46,7 +50,7 @@ class CellLine(msgspec.Struct, frozen=True):
     capacity: int
     buckets: int
     url: str
-    """Without login; empty for home."""
+    """Without login; ``/name`` is another database of home's server. Empty for home."""
 
 
 class Joined(msgspec.Struct, frozen=True):
@@ -97,6 +101,11 @@ _ADD = Statement(
     ).returning(*CELL),
     Cell,
 )
+_SET_CAPACITY = Statement(
+    update(CellRow)
+    .where(CellRow.name == bindparam("cell", type_=Text))
+    .values(capacity=bindparam("new_capacity", type_=Integer))
+)
 _SET_STATE = Statement(
     update(CellRow)
     .where(CellRow.name == bindparam("cell", type_=Text))
@@ -143,34 +152,70 @@ async def list_cells(catalogue: Work) -> list[CellLine]:
 
 
 async def add(settings: Settings, name: str, url: str, *, buckets: int, capacity: int) -> Joined:
-    """Make a server a cell: logins, privileges and spool, as far as they are not there. ``url`` is
-    of a login that may create roles; it is used now and not kept. The same name again repairs or
+    """Make a database a cell: logins, privileges and spool, as far as they are not there. ``url``
+    is of a login that may create roles; it is used now and not kept. The same name again repairs or
     upgrades the cell, or says that it has gone to another address.
 
     Raises:
         CellRefused: the database belongs to another cell or installation.
     """
+    async with _connected(settings) as cells, _administrating(url) as admin:
+        if await admin.fetchval("SELECT to_regclass('ctl.tenants')") is not None:
+            raise CellRefused("This database is an installation's home: name another one.")
+        cell = await _reserve(cells, name, without_login(url), buckets, capacity)
+        return await _join(settings, cells, cell, admin)
+
+
+async def add_beside_home(settings: Settings, name: str, *, buckets: int, capacity: int) -> Joined:
+    """The same with another database of home's server, which is made.
+
+    Raises:
+        CellRefused: a cell of this name is elsewhere, or the database is somebody else's.
+    """
+    async with beside.administrating(settings) as home, _connected(settings) as cells:
+        database = await beside.name_for(home, name)
+        url = beside.url_of(database)
+        async with cells.catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
+            known = await catalogue.find(_BY_NAME, name=name)
+        if known is None and await beside.is_there(home, database):
+            raise CellRefused(f"There is a database {database}: take another name for the cell.")
+        if known is not None and known.number != HOME and known.url != url:
+            raise CellRefused(f"{name} is at {known.url}, not on home's server.")
+        cell = await _reserve(cells, name, url, buckets, capacity)
+        await beside.ensure(home, database)
+        async with _administrating(address(settings, url)) as admin:
+            return await _join(settings, cells, cell, admin)
+
+
+@asynccontextmanager
+async def _connected(settings: Settings) -> AsyncIterator[Cells]:
     cells = Cells(settings, size=1)
     try:
-        admin = await asyncpg.connect(url)
-        try:
-            if await admin.fetchval("SELECT to_regclass('ctl.tenants')") is not None:
-                raise CellRefused("This database is an installation's home: name another one.")
-            cell = await _reserve(cells, name, without_login(url), buckets, capacity)
-            skipped = await prepare(admin, settings, buckets_of(cell))
-        finally:
-            await admin.close()
-        await seal(settings, cell.url)
-        async with cells.catalogue.transaction(cell.number, CATALOGUE_PRELUDE) as tx:
-            await spool.install(tx)
-            await _mark(tx, cell)
-        async with cells.catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
-            if cell.state == "closed":
-                await catalogue.one(_SET_STATE, cell=name, new_state="open")
-            lines = await list_cells(catalogue)
+        yield cells
     finally:
         await cells.close()
-    return Joined(next(line for line in lines if line.name == name), skipped)
+
+
+@asynccontextmanager
+async def _administrating(url: str) -> AsyncIterator[asyncpg.Connection]:
+    admin = await asyncpg.connect(url)
+    try:
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def _join(settings: Settings, cells: Cells, cell: Cell, admin: asyncpg.Connection) -> Joined:
+    skipped = await prepare(admin, settings, buckets_of(cell))
+    await seal(settings, address(settings, cell.url))
+    async with cells.catalogue.transaction(cell.number, CATALOGUE_PRELUDE) as tx:
+        await spool.install(tx)
+        await _mark(tx, cell)
+    async with cells.catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
+        if cell.state == "closed":
+            await catalogue.one(_SET_STATE, cell=cell.name, new_state="open")
+        lines = await list_cells(catalogue)
+    return Joined(next(line for line in lines if line.name == cell.name), skipped)
 
 
 async def _reserve(cells: Cells, name: str, url: str, buckets: int, capacity: int) -> Cell:
@@ -209,6 +254,16 @@ async def set_state(catalogue: Work, name: str, state: str) -> None:
         raise CellRefused(f"There is no cell {name}: `insula cells list`.")
     if state == "closed" and (number == HOME or await catalogue.one(_COUNT, cell=number) > 0):
         raise CellRefused(f"{name} has tenants: `insula tenants move` them first.")
+
+
+async def set_capacity(catalogue: Work, name: str, capacity: int) -> None:
+    """How many tenants it is to hold.
+
+    Raises:
+        CellRefused: there is no such cell.
+    """
+    if not await catalogue.execute(_SET_CAPACITY, cell=name, new_capacity=capacity):
+        raise CellRefused(f"There is no cell {name}: `insula cells list`.")
 
 
 async def check(cells: Cells, cell: CellLine) -> str:

@@ -41,21 +41,39 @@ async def choose(catalogue: Work, buckets: int) -> Room:
     return Room(HOME, buckets) if room is None or room.cell == HOME else room
 
 
+UNHURRIED = "SET LOCAL synchronous_commit = off;"
+"""Whoever commits need not wait for the disk."""
+
+
 @asynccontextmanager
-async def at(catalogue: Work, bucket: int) -> AsyncIterator[Work]:
-    """A transaction of the provisioner where a bucket is: at home ``catalogue`` itself. Elsewhere
-    it is committed at the end of the block, ahead of ``catalogue``."""
+async def at(catalogue: Work, bucket: int, *, script: str = "") -> AsyncIterator[Work]:
+    """A transaction of the provisioner where a bucket is, after ``script``: at home ``catalogue``
+    itself. Elsewhere it is committed at the end of the block, ahead of ``catalogue``."""
     if (cell := cell_of(bucket)) == HOME:
+        if script:
+            await catalogue.run_script(script)
         yield catalogue
         return
     async with catalogue.database.transaction(cell, CATALOGUE_PRELUDE) as there:
+        if script:
+            await there.run_script(script)
+        yield there
+
+
+@asynccontextmanager
+async def ahead(catalogue: Work, bucket: int, *, script: str = "") -> AsyncIterator[Work]:
+    """The same for those who write to ``catalogue`` as well. Where both are databases of one
+    server, the disk is waited for once: what the catalogue commits is on it after all that was
+    committed before."""
+    if cell_of(bucket) != HOME and catalogue.database.shares_log(cell_of(bucket)):
+        script = UNHURRIED + script
+    async with at(catalogue, bucket, script=script) as there:
         yield there
 
 
 @asynccontextmanager
 async def inside(catalogue: Work, tenant: Tenant) -> AsyncIterator[Work]:
-    """The same inside the tenant's schema, as its owner."""
-    async with at(catalogue, tenant.bucket) as work:
-        await work.run_script(enter(tenant.number))
+    """As :func:`at`, inside the tenant's schema, as its owner."""
+    async with at(catalogue, tenant.bucket, script=enter(tenant.number)) as work:
         yield work
         await work.run_script(LEAVE)

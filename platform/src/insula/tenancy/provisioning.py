@@ -4,6 +4,8 @@ Everything here runs in one transaction of the provisioner, so that a crash leav
 half-made: PostgreSQL's DDL, roles included, is transactional.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import asyncpg
@@ -141,13 +143,14 @@ async def settle(catalogue: Work, slot: Slot, *, slug: str, name: str, version: 
     return Tenant(TenantRecord(tenant_id, slot.number, slug, name, "active", slot.bucket, 0, []))
 
 
-async def create(
+@asynccontextmanager
+async def creating(
     catalogue: Work, *, slug: str, name: str, buckets: int, low: int = 1, at_home: bool = False
-) -> Tenant:
+) -> AsyncIterator[tuple[Tenant, Work]]:
     """Make a tenant of a slot that was built ahead; if there is none, build its schema now, in the
     cell that is least full or ``at_home``. Whoever fills slots is woken if fewer than ``low`` are
-    left. What is written into the schema then (:func:`placement.inside`) may be committed before
-    the tenant is: a slot that lies elsewhere than at home may have been begun before.
+    left. The block is inside the schema, as its owner; what it writes there may be committed
+    before the tenant is, and found by who gets the slot next: they begin by emptying it.
 
     Raises:
         SlugTaken: another tenant has the slug, or got it a moment ago.
@@ -166,14 +169,12 @@ async def create(
     if place.others < low:
         await catalogue.run_script(f"NOTIFY {slots.CHANNEL}")
     number, bucket = place.number, place.bucket
-    tenant = Tenant(TenantRecord(tenant_id, number, slug, name, "active", bucket, 0, []))
-    if is_new:
-        async with placement.at(catalogue, bucket) as work:
-            await work.run_script(build(number, bucket, files, work.capabilities) + LEAVE)
-    elif cell_of(bucket) != HOME:
-        async with placement.inside(catalogue, tenant) as work:
-            await work.execute(_EMPTY)
-    return tenant
+    script = build(number, bucket, files, catalogue.capabilities) if is_new else enter(number)
+    async with placement.ahead(catalogue, bucket, script=script) as there:
+        if not is_new and cell_of(bucket) != HOME:
+            await there.execute(_EMPTY)
+        yield Tenant(TenantRecord(tenant_id, number, slug, name, "active", bucket, 0, [])), there
+        await there.run_script(LEAVE)
 
 
 async def apply(
@@ -215,7 +216,7 @@ async def enable(
         if there is not None:
             await apply(there, tenant.number, *having, fresh=True)
         else:
-            async with placement.at(catalogue, tenant.bucket) as work:
+            async with placement.ahead(catalogue, tenant.bucket) as work:
                 await apply(work, tenant.number, *having, fresh=True)
     versions = [steps[-1].version if steps else 0 for steps in files.values()]
     return await catalogue.one(_ENABLE, tenant_id=tenant.id, modules=list(files), versions=versions)

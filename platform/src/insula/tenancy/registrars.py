@@ -68,6 +68,11 @@ def create_role(schema: str, bucket: int) -> str:
     )
 
 
+def share_role(schema: str, bucket: int) -> str:
+    """Let another bucket's login become a tenant's role, which is there already."""
+    return f"{as_keeper(schema)} GRANT {schema} TO {bucket_login(bucket)}; {_MYSELF}"
+
+
 def as_keeper(schema: str) -> str:
     """Become whoever may grant and drop a tenant's role: the registrar that made it, or the
     provisioner, of roles that are older than registrars."""

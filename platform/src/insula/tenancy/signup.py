@@ -1,5 +1,7 @@
 """Signing up: a slot becomes a tenant with an owner, in one transaction."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -11,7 +13,7 @@ from insula.identity import passwords, queries
 from insula.identity.emails import normalise
 from insula.identity.schemas import Tokens, User
 from insula.identity.sessions import Device, Sessions
-from insula.tenancy import lifecycle, placement, provisioning
+from insula.tenancy import lifecycle, provisioning
 from insula.tenancy.schemas import SignUp, check_slug
 from insula.tenancy.tenant import Tenant
 
@@ -37,8 +39,7 @@ async def sign_up(
         InvalidInput, SlugTaken: see there.
     """
     email, password_hash = await _check(form)
-    tenant = await _create(catalogue, form, buckets=buckets, low=low)
-    async with placement.inside(catalogue, tenant) as tx:
+    async with _creating(catalogue, form, buckets=buckets, low=low) as (tenant, tx):
         owner = await _insert_owner(tx, form, email, password_hash)
         tokens = await sessions.start(
             tx,
@@ -63,14 +64,19 @@ async def found(
         InvalidInput, SlugTaken: see there.
     """
     email, password_hash = await _check(form)
-    tenant = await _create(catalogue, form, buckets=buckets, low=low, at_home=at_home)
-    async with placement.inside(catalogue, tenant) as tx:
+    async with _creating(catalogue, form, buckets=buckets, low=low, at_home=at_home) as made:
+        tenant, tx = made
         return tenant, await _insert_owner(tx, form, email, password_hash)
 
 
-async def _create(catalogue: Work, form: SignUp, **options: Any) -> Tenant:
+@asynccontextmanager
+async def _creating(
+    catalogue: Work, form: SignUp, **options: Any
+) -> AsyncIterator[tuple[Tenant, Work]]:
     await lifecycle.check_free(catalogue, form.slug)
-    return await provisioning.create(catalogue, slug=form.slug, name=form.name, **options)
+    creating = provisioning.creating(catalogue, slug=form.slug, name=form.name, **options)
+    async with creating as made:
+        yield made
 
 
 async def _insert_owner(tx: Work, form: SignUp, email: str, password_hash: str) -> User:

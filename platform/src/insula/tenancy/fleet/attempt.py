@@ -11,15 +11,16 @@ from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, cell_of
 from insula.tenancy.fleet.claims import Behind, claim, record_done, record_failure
 from insula.tenancy.fleet.files import Files, newest
 from insula.tenancy.migrations import MigrationChanged, script
+from insula.tenancy.placement import UNHURRIED
 from insula.tenancy.provisioning import apply
 
 # In a batch, tenants that are done wait for the others with their locks in hand: whoever takes
 # longer than that is done alone. A lock that is waited for holds up everybody behind it.
 _TOGETHER = "SET LOCAL lock_timeout = '100ms'; SET LOCAL statement_timeout = '1s';"
 _ALONE = "SET LOCAL lock_timeout = '1s';"
-# Whoever is served waits for the disk, and the migration need not as well: at home, what a crash of
-# the server undoes, it undoes as a whole; of another cell, what is recorded here comes after it.
-_UNHURRIED = "SET LOCAL synchronous_commit = off"
+# Whoever is served waits for the disk, and the migration need not as well (UNHURRIED): at home,
+# what a crash of the server undoes, it undoes as a whole; of another cell, what is recorded here
+# comes after it.
 
 # The server's faults, not a tenant's: at home they end the run, which can be taken up again.
 _SERVER = (
@@ -53,13 +54,15 @@ class CellDown(Exception):
 
 @asynccontextmanager
 async def at_cell(catalogue: Database, cell: int) -> AsyncIterator[Work]:
-    """A transaction of the provisioner at a server that is not home.
+    """A transaction of the provisioner at a cell that is not home, of which home is told later.
 
     Raises:
         CellDown: it cannot be reached, or is lost on the way.
     """
     try:
         async with catalogue.transaction(cell, CATALOGUE_PRELUDE) as there:
+            if catalogue.shares_log(cell):
+                await there.run_script(UNHURRIED)
             yield there
     except _LOST as error:
         raise CellDown(cell, error) from error
@@ -148,7 +151,7 @@ class Attempts:
     @asynccontextmanager
     async def _home(self) -> AsyncIterator[Work]:
         async with self._catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
-            await catalogue.run_script(_UNHURRIED)
+            await catalogue.run_script(UNHURRIED)
             yield catalogue
 
     @asynccontextmanager

@@ -43,6 +43,14 @@ WHERE c.relnamespace = to_regnamespace($1)::oid AND c.relkind = 'r'
     AND l.mode = 'RowExclusiveLock' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
 """
 
+_IS_ELSEWHERE = """
+SELECT EXISTS (
+    SELECT FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass
+        AND refobjid = to_regrole($1)::oid AND dbid <> 0
+        AND dbid <> (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+"""
+
 
 async def prepare(source: asyncpg.Connection, schema: str, tables: list[Table]) -> None:
     """Put the triggers where they are not yet; whether they let anybody pass stays as it is.
@@ -158,16 +166,22 @@ async def cut(source: asyncpg.Connection, schema: str, bucket: int) -> None:
         await source.execute(f"{as_keeper(schema)} REVOKE {schema} FROM {bucket_login(bucket)}")
 
 
-async def drop(connection: asyncpg.Connection, schema: str) -> None:
-    """Everything that a cell has of a tenant, spool and all."""
+async def drop(connection: asyncpg.Connection, schema: str, bucket: int) -> None:
+    """Everything that a cell has of a tenant, spool and all. Where the tenant is in another
+    database of the same server as well, its role stays, and ``bucket``'s login can become it no
+    more."""
     async with connection.transaction():
         number = number_of(schema)
         await connection.execute(
             f"SET LOCAL lock_timeout = '10s'; SET LOCAL ROLE {OWNER};"
             f"DROP SCHEMA IF EXISTS {schema} CASCADE; SET LOCAL ROLE NONE;"
-            f"{as_keeper(schema)} DROP ROLE IF EXISTS {schema}; SET LOCAL ROLE NONE;"
             f"DELETE FROM spool.outbox WHERE tenant = '{schema}';"
             f"DELETE FROM spool.webhook_queue WHERE tenant = '{schema}';"
             f"DELETE FROM spool.job_turns WHERE tenant = {number};"
             f"DELETE FROM spool.event_lanes WHERE tenant = {number}"
         )
+        is_elsewhere = await connection.fetchval(_IS_ELSEWHERE, schema)
+        end = f"REVOKE {schema} FROM {bucket_login(bucket)}"
+        if not is_elsewhere:
+            end = f"DROP ROLE IF EXISTS {schema}"
+        await connection.execute(f"{as_keeper(schema)} {end}; SET LOCAL ROLE NONE")

@@ -1,8 +1,9 @@
 """The tenant's schema at the target, made as the source's was: by the same migrations."""
 
 import asyncpg
+from sqlalchemy import Text, bindparam, text
 
-from insula.db import Work
+from insula.db import Statement, Work
 from insula.db.capabilities import Capabilities
 from insula.module import Module
 from insula.tenancy import building, core
@@ -11,8 +12,13 @@ from insula.tenancy.fleet import tenant_files
 from insula.tenancy.migrations import MigrationFile, script
 from insula.tenancy.moving import anatomy, fencing
 from insula.tenancy.moving.records import Move
+from insula.tenancy.registrars import create_role, share_role
 from insula.tenancy.roles import OWNER
 from insula.tenancy.tenant import schema_name
+
+_HAS_ROLE = Statement(
+    text("SELECT to_regrole(:name) IS NOT NULL").bindparams(bindparam("name", type_=Text)), bool
+)
 
 
 async def ensure(
@@ -31,7 +37,7 @@ async def ensure(
     seen = await _versions(source, schema)
     if move.copied and await _versions(target, schema) == seen:
         return False
-    await fencing.drop(target, schema)
+    await fencing.drop(target, schema, move.target)
     first, *rest = _portions(seen, modules)
     catalogue = cells.catalogue
     cell = cell_of(move.target)
@@ -46,7 +52,12 @@ async def ensure(
 async def _begin(
     tx: Work, move: Move, files: tuple[MigrationFile, ...], capabilities: Capabilities
 ) -> None:
-    await tx.run_script(building.build(move.number, move.target, files, capabilities))
+    schema = schema_name(move.number)
+    if await tx.one(_HAS_ROLE, name=schema):  # the source's: roles are a server's, not a database's
+        role = share_role(schema, move.target)
+    else:
+        role = create_role(schema, move.target)
+    await tx.run_script(role + building.furnish(move.number, files, capabilities))
 
 
 async def _versions(connection: asyncpg.Connection, schema: str) -> set[tuple[str, int, str]]:

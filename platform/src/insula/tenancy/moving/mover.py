@@ -91,7 +91,7 @@ class Mover:
                 await self._unpause(move, ends)
             await capture.end(ends.source, ends.schema)
             await fencing.remove(ends.source, ends.schema)
-            await fencing.drop(ends.target, ends.schema)
+            await fencing.drop(ends.target, ends.schema, move.target)
             async with self._home() as catalogue:
                 await catalogue.execute(records.FORGET, tenant=move.tenant_id)
 
@@ -256,7 +256,7 @@ class Mover:
             raise CellRefused(f"{move.slug} is not where it has been moved to: nothing is dropped.")
         await spooled.outlast(ends.source)
         await spooled.carry_late(ends.source, ends.target, ends.schema)
-        await fencing.drop(ends.source, ends.schema)
+        await fencing.drop(ends.source, ends.schema, move.source)
         async with self._home() as catalogue:
             await catalogue.execute(records.DONE, tenant=move.tenant_id)
 
