@@ -46,9 +46,11 @@ def test_zipf_draws_the_first_most_and_uniform_all_alike() -> None:
 
 def test_all_tenants_have_a_place_on_a_connection() -> None:
     for tenants in (10, 1000, 10_000):
-        places = place.buckets(tenants) * place.pool_size(tenants) * 200
-        assert places >= tenants
-        assert place.buckets(tenants) * place.pool_size(tenants) <= 100
+        for of_a_cell in (2000, 10_000):
+            cells, buckets, connections = place.layout(tenants, of_a_cell)
+            assert cells == max(1, tenants // of_a_cell)
+            assert cells * buckets * connections * 200 >= tenants
+            assert cells * buckets * connections <= 100
 
 
 def test_verdicts_on_a_fleet() -> None:
@@ -60,7 +62,7 @@ def test_verdicts_on_a_fleet() -> None:
         Step("a column", 10_000, 13.0, None, calm, slow),
         Step("an index", 10_000, 13.0, None, calm, broken),
     ]
-    text = fleet_report.section(Fleet(10_000, 200.0, Options(), 10.0, [alone], beside))
+    text = fleet_report.section(Fleet(10_000, 5, 200.0, Options(), 10.0, [alone], beside))
     assert "a column at 10,000 tenants: 12.0 s, wanted at most 15 (reached)" in text
     assert "p99 beside a column: 3.00 of before, wanted at most 2 and no error: 0 (missed)" in text
     assert "p99 beside an index: 1.00 of before, wanted at most 2 and no error: 1 (missed)" in text
@@ -72,7 +74,7 @@ def test_verdicts_on_serving() -> None:
         return Size(tenants, 1.0, {"uniform": [pair] * 3})
 
     sizes = [size(10, 0.001, 0.002), size(10_000, 0.0011, 0.004)]
-    text = serving_report.section(Serving(10, "4 × 8", "34 × 2", 27, 64, sizes))
+    text = serving_report.section(Serving(10, "1 × 4 × 8", "5 × 7 × 2", 27, 64, sizes))
     assert "p50 at 10,000 of that at 10, uniform: 1.10, wanted at most 1.15 (reached)" in text
     assert "p99 at 10,000 of that at 10, uniform: 2.00, wanted at most 1.5 (missed)" in text
 
@@ -84,9 +86,20 @@ def test_memory_that_grows_is_seen() -> None:
 
 
 def test_a_short_run_measures_many_tenants(tmp_path: Path) -> None:
-    """Serving, provisioning, migrating alone and beside people, memory."""
+    """Serving, provisioning, migrating alone and beside people, memory; in two databases."""
     output = tmp_path / "RESULTS.md"
-    scale = ["--sizes", "3", "--rounds", "1", "--seconds", "0.1", "--times", "1"]
+    scale = [
+        "--sizes",
+        "3",
+        "--cell-tenants",
+        "2",
+        "--rounds",
+        "1",
+        "--seconds",
+        "0.1",
+        "--times",
+        "1",
+    ]
     scale += ["--beside-seconds", "0.5", "--rate", "40", "--soak-minutes", "0.01"]
     command = [sys.executable, str(RUN), "--only", "tenants", *scale, "--output", str(output)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
@@ -100,4 +113,6 @@ def test_a_short_run_measures_many_tenants(tmp_path: Path) -> None:
     assert all(float(p50) > 0 for _, p50 in rows)
     beside = re.findall(r"^\| an? (?:column|index) \| \d+ \| [\d.]+ \|.*$", text, re.MULTILINE)
     assert len(beside) == 2
+    assert "grows (2 × 1 × 16" in text
+    assert "in 2 databases of one server" in text
     assert str(tmp_path) not in text

@@ -27,6 +27,7 @@ from insula_bench import (
     webhooks,
 )
 from insula_bench.installation import installed
+from insula_bench.place import OF_A_CELL
 
 _RESULTS = Path(__file__).parent.parent / "RESULTS.md"
 _PARTS = (
@@ -92,6 +93,7 @@ def _measure(
             migration=Options(workers=options.fleet_workers, share=options.fleet_share),
             span=options.beside_seconds,
             soak_minutes=options.soak_minutes,
+            of_a_cell=options.cell_tenants or max(options.sizes),
         )
         tenants.Bench(plan, publish, _tell).measure(home)
     else:
@@ -108,6 +110,12 @@ def _parser() -> argparse.ArgumentParser:
         type=_sizes,
         default=[10, 1000],
         help="of tenants: numbers of them, ascending (default 10,1000)",
+    )
+    parser.add_argument(
+        "--cell-tenants",
+        type=int,
+        default=OF_A_CELL,
+        help=f"of a database, of which one server has several (default {OF_A_CELL}; 0: all in one)",
     )
     parser.add_argument(
         "--times", type=int, default=60, help="that each is provisioned (default 60)"

@@ -14,7 +14,9 @@ from uuid import UUID
 import asyncpg
 from insula.identity.tokens import AccessTokens
 from insula.module import discover
-from insula.tenancy.populating import Shape, populate
+from insula.tenancy import cells, joining
+from insula.tenancy.likeness import Shape
+from insula.tenancy.populating import populate
 
 from insula_bench import cores, load
 from insula_bench.api import Api
@@ -48,6 +50,9 @@ class Crowd:
         self.seconds = 0.0
         """That filling has taken in all, without waiting for the disk."""
         self.shape = Shape(0, 0, 0)
+        self.cells = 1
+        """Databases over which they are spread."""
+        self.urls = [installation.settings.database_url]
         self._tokens = AccessTokens(installation.settings.secret_key, seconds=_DAY)
         self._bearers: dict[UUID, str] = {}
         self._ids: list[UUID] = []
@@ -70,6 +75,16 @@ class Crowd:
         self._ids = asyncio.run(self._settle(tenants))
         self.tenants = len(self._ids)
 
+    def add_cell(self, buckets: int, capacity: int) -> None:
+        """Another database on the same server: the next tenants go there, until it is as full as
+        the others."""
+        settings = self.installation.settings
+        joined = asyncio.run(
+            joining.add_beside_home(settings, f"c{self.cells}", buckets=buckets, capacity=capacity)
+        )
+        self.urls.append(cells.address(settings, joined.cell.url))
+        self.cells += 1
+
     async def _populate(self, tenants: int) -> Shape:
         return await populate(
             self.installation.settings,
@@ -91,9 +106,11 @@ class Crowd:
 
     async def _settle(self, tenants: int) -> list[UUID]:
         """The tenants' ids."""
+        for url in self.urls:
+            async with self._admin(url) as admin:
+                for table in _CATALOGUES:
+                    await admin.execute(f"VACUUM (ANALYZE) pg_catalog.{table}")
         async with self._admin() as admin:
-            for table in _CATALOGUES:
-                await admin.execute(f"VACUUM (ANALYZE) pg_catalog.{table}")
             await admin.execute("VACUUM (ANALYZE) ctl.tenants, ctl.tenant_modules, ctl.slots")
             await admin.execute("CHECKPOINT")
             if tenants >= _MANY:
@@ -105,8 +122,9 @@ class Crowd:
         return [row["id"] for row in rows]
 
     @asynccontextmanager
-    async def _admin(self) -> AsyncIterator[asyncpg.Connection]:
-        admin = await asyncpg.connect(self.installation.settings.database_url)
+    async def _admin(self, url: str = "") -> AsyncIterator[asyncpg.Connection]:
+        """Of home, or of another cell."""
+        admin = await asyncpg.connect(url or self.urls[0])
         try:
             yield admin
         finally:

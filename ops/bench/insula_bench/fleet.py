@@ -57,6 +57,7 @@ class Step(NamedTuple):
 
 class Fleet(NamedTuple):
     tenants: int
+    cells: int
     rate: float
     options: Options
     span: float
@@ -72,7 +73,7 @@ def measure(place: Place, *, rate: float, options: Options, span: float) -> Flee
     with place.serving() as server:
         for name in _STEPS:
             beside.append(_beside_people(place, server, name, rate, options, span))
-    return Fleet(place.crowd.tenants, rate, options, span, alone, beside)
+    return Fleet(place.crowd.tenants, place.crowd.cells, rate, options, span, alone, beside)
 
 
 def _beside_people(

@@ -5,13 +5,13 @@ from insula_bench.fleet import Fleet, Step, p99
 
 _HEAD = """## Migrating the fleet
 
-`insula db migrate` at {tenants:,} tenants with core and notes, {workers} workers, {share},
-canaries first; on durable settings. *Alone*: nobody else is there. *Beside people*:
-{rate:.0f} requests a second at tenants drawn at random, four notes read by their ids for each that
-is written, against one web worker on the same machine, from clients who keep to their timetable
-whatever the server does (latency counts from when a request was due). *Before* is the {span:.0f}
-seconds ahead of it; where a migration takes less than that, one follows the other until they have,
-and *s* is the median.
+`insula db migrate` at {tenants:,} tenants with core and notes in {cells}, {workers}
+workers, {share}, canaries first; on durable settings.
+*Alone*: nobody else is there. *Beside people*: {rate:.0f} requests a second at tenants drawn at
+random, four notes read by their ids for each that is written, against one web worker on the same machine,
+from clients who keep to their timetable whatever the server does (latency counts from when a
+request was due). *Before* is the {span:.0f} seconds ahead of it; where a migration takes less than
+that, one follows the other until they have, and *s* is the median.
 
 Again: `python ops/bench/run.py --only tenants --sizes 10,{tenants}`
 """
@@ -24,6 +24,7 @@ _WANTED_RATIO = 2.0
 def section(found: Fleet) -> str:
     head = _HEAD.format(
         tenants=found.tenants,
+        cells="one database" if found.cells == 1 else f"{found.cells} databases of one server",
         workers=found.options.workers,
         share=_ASIDE if found.options.share is None else f"{found.options.share} % of their time",
         rate=found.rate,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from insula_bench import cores, load
 from insula_bench.crowd import Crowd, each_once
@@ -11,26 +12,46 @@ from insula_bench.pacing import Request
 from insula_bench.server import Server
 
 CONNECTIONS = 4
+OF_A_CELL = 2000
+"""Tenants that a database is to hold (docs/guides/operating.md)."""
 _TENANTS_OF_BUCKET = 300
+_MOST_CONNECTIONS = 8 * 4
 
 
-def buckets(tenants: int) -> int:
-    """A login that may become thousands of tenants takes long to become one (FACTS.md)."""
-    return min(100, max(4, -(-tenants // _TENANTS_OF_BUCKET)))
+class Layout(NamedTuple):
+    """Over which databases of the server so many tenants are spread, and how they are reached."""
+
+    cells: int
+    buckets: int
+    """Of each of them."""
+    connections: int
+    """Of each bucket."""
+
+    def __str__(self) -> str:
+        return " × ".join(map(str, self))
 
 
-def pool_size(tenants: int) -> int:
-    """So that all of them have their place on some connection, and no more connections."""
-    return max(2, 8 * 4 // buckets(tenants))
+def layout(tenants: int, of_a_cell: int) -> Layout:
+    """A login that may become thousands of tenants takes long to become one (FACTS.md). All tenants
+    have their place on some connection, and there are no more connections than that needs."""
+    cells = max(1, -(-tenants // of_a_cell))
+    most = min(tenants, of_a_cell)
+    buckets = min(100, max(4 if cells == 1 else 1, -(-most // _TENANTS_OF_BUCKET)))
+    return Layout(cells, buckets, max(2, _MOST_CONNECTIONS // (cells * buckets)))
 
 
 class Place:
     """An installation and who is in it."""
 
-    def __init__(self, crowd: Crowd, upto: int) -> None:
+    def __init__(self, crowd: Crowd, upto: int, of_a_cell: int) -> None:
         self.crowd = crowd
-        self.layout = f"{buckets(upto)} × {pool_size(upto)}"
-        """Buckets, and connections of each."""
+        self._of_a_cell = of_a_cell
+        self._most = layout(upto, of_a_cell)
+
+    @property
+    def layout(self) -> Layout:
+        """As it is now."""
+        return self._most._replace(cells=self.crowd.cells)
 
     @property
     def folder(self) -> Path:
@@ -41,6 +62,8 @@ class Place:
         postmaster = self.folder / "state" / "postgres" / "postmaster.pid"
         pid = int(postmaster.read_text().split()[0])
         cores.move(pid, cores.ALL)
+        while self.crowd.cells < layout(tenants, self._of_a_cell).cells:
+            self.crowd.add_cell(self._most.buckets, self._of_a_cell)
         self.crowd.grow(tenants)
         cores.move(pid, cores.OTHERS)
 
@@ -57,13 +80,14 @@ class Place:
 
 
 @contextmanager
-def opened(folder: Path, upto: int) -> Iterator[Place]:
-    """Installed, for so many tenants in the end; nobody is there yet."""
+def opened(folder: Path, upto: int, of_a_cell: int = OF_A_CELL) -> Iterator[Place]:
+    """Installed, for so many tenants in the end, in databases of so many; nobody is there yet."""
     folder.mkdir(mode=0o711)
+    most = layout(upto, of_a_cell)
     with installed(
-        folder, on=cores.ALL, buckets=buckets(upto), pool_size=pool_size(upto)
+        folder, on=cores.ALL, buckets=most.buckets, pool_size=most.connections
     ) as installation:
-        yield Place(Crowd(installation), upto)
+        yield Place(Crowd(installation), upto, of_a_cell)
 
 
 def visit_all(server: Server, requests: list[Request]) -> None:

@@ -15,8 +15,8 @@ from insula_bench.timing import Times
 class Provisioning(NamedTuple):
     small: int
     """Tenants of the installation that stays small."""
-    buckets: int
-    """Of the one that grows."""
+    layout: str
+    """Of the one that grows, in the end: cells × buckets × connections."""
     over_http: list[Times]
     sizes: list[Size]
 

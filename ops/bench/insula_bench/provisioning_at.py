@@ -22,7 +22,7 @@ from insula.tenancy.schemas import Owner, SignUp
 from insula.tenancy.signup import sign_up
 from insula.tenancy.tenant import Tenant
 
-from insula_bench.installation import Installation
+from insula_bench.crowd import Crowd
 from insula_bench.provisioning_bare import Bare, sync
 from insula_bench.timing import Times
 
@@ -30,6 +30,7 @@ CATALOGUES = (
     "pg_class", "pg_attribute", "pg_type", "pg_index", "pg_constraint", "pg_trigger", "pg_policy",
     "pg_attrdef", "pg_proc", "pg_depend", "pg_shdepend",
 )  # fmt: skip
+_OF_THIS = " WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
 _PASSWORD = "a long enough pass phrase"
 _SIGN_UPS = 3
 """For each time that a module is switched on: a p99 wants many."""
@@ -60,12 +61,12 @@ class Size(NamedTuple):
     """Whether PostgreSQL's shared memory is in huge pages."""
 
 
-def measure(small: Installation, grown: Installation, *, tenants: int, times: int) -> Size:
+def measure(small: Crowd, grown: Crowd, *, times: int) -> Size:
     """Each thing so many times, at the small installation and at the grown one in turns."""
-    return asyncio.run(_measure(small, grown, tenants, times))
+    return asyncio.run(_measure(small, grown, times))
 
 
-async def _measure(small: Installation, grown: Installation, tenants: int, times: int) -> Size:
+async def _measure(small: Crowd, grown: Crowd, times: int) -> Size:
     known = await passwords.hash_password(_PASSWORD)
 
     async def hashed(_: str) -> str:
@@ -76,9 +77,7 @@ async def _measure(small: Installation, grown: Installation, tenants: int, times
         patch.object(passwords, "hash_password", hashed),
         strong,
     ):  # before BEGIN, and no database's
-        benches = [
-            _Bench(place, await Bare.made(place.settings.database_url)) for place in (small, grown)
-        ]
+        benches = [_Bench(crowd, await Bare.made(crowd.urls[0])) for crowd in (small, grown)]
         try:
             for bench in benches:
                 await bench.round(is_counted=False)
@@ -91,11 +90,13 @@ async def _measure(small: Installation, grown: Installation, tenants: int, times
             for bench in benches:
                 await bench.close()
     of_small, of_grown = (bench.figures() for bench in benches)
-    return Size(tenants, of_small, of_grown, rows.pop("tables"), rows, huge_pages)
+    return Size(grown.tenants, of_small, of_grown, rows.pop("tables"), rows, huge_pages)
 
 
 class _Bench:
-    def __init__(self, installation: Installation, bare: Bare) -> None:
+    def __init__(self, crowd: Crowd, bare: Bare) -> None:
+        installation = crowd.installation
+        self._urls = crowd.urls
         self._bare = bare
         self._folder = installation.folder
         self._settings = installation.settings
@@ -186,13 +187,22 @@ class _Bench:
         await provisioning.enable(work, tenant, *self._modules.values())
 
     async def _rows(self) -> dict[str, int]:
-        connection = await asyncpg.connect(self._settings.database_url)
-        try:
-            counts = {
-                name: await connection.fetchval(f"SELECT count(*) FROM pg_catalog.{name}")
-                for name in CATALOGUES
-            }
-            tables = "SELECT count(*) FROM pg_class WHERE relkind = 'r'"
-            return {**counts, "tables": await connection.fetchval(tables)}
-        finally:
-            await connection.close()
+        found = [await _counted(url) for url in self._urls]
+        return {name: sum(each[name] for each in found) for name in found[0]}
+
+
+async def _counted(url: str) -> dict[str, int]:
+    """Lines of a database's catalogues; of one that databases share, those that are of this one."""
+    connection = await asyncpg.connect(url)
+    try:
+        counts = {
+            name: await connection.fetchval(
+                f"SELECT count(*) FROM pg_catalog.{name}"
+                + (_OF_THIS if name == "pg_shdepend" else "")
+            )
+            for name in CATALOGUES
+        }
+        tables = "SELECT count(*) FROM pg_class WHERE relkind = 'r'"
+        return {**counts, "tables": await connection.fetchval(tables)}
+    finally:
+        await connection.close()

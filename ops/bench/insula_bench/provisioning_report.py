@@ -14,7 +14,8 @@ slot, as where no worker is:
 ### The database's part, with few tenants and with many
 
 Two installations side by side, one with {small:,} tenants all the time and one that grows
-({buckets} buckets); every tenant of theirs has core and notes, and what is made here comes on top.
+({layout} cells × buckets × connections in the end, all cells on one server);
+every tenant of theirs has core and notes, and what is made here comes on top.
 Notes are switched on {count} times, at the two in turns (three sign-ups and slots for each; *cold*
 a third as often), from `BEGIN` to the end of `COMMIT`. *Sign-up* claims a slot and writes tenant,
 owner and session; *slot* is what is built ahead, in steps of at most ten tables; *cold* is a
@@ -50,7 +51,7 @@ def section(found: Provisioning) -> str:
     return _HEAD.format(
         times=report.times(found.over_http),
         small=found.small,
-        buckets=found.buckets,
+        layout=found.layout,
         count=len(last.grown.enable.seconds),
         huge_pages=last.huge_pages,
         disk_p50=f"{last.grown.disk.median * 1e3:.2f}",

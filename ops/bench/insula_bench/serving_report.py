@@ -9,8 +9,9 @@ _HEAD = """## Serving at scale
 answer, at a tenant drawn anew for each request: every one as often as the others (*uniform*), or
 the n-th 1/n as often as the first (*Zipf*). Two installations side by side, each with its own
 PostgreSQL, Redis and one web worker, of which one has {small:,} tenants all the time
-({small_layout} buckets × connections) and the other one grows ({layout}); turns alternate between
-them. A tenant has core and notes: {tables} tables and {indexes} indexes; each was asked twice
+({small_layout} cells × buckets × connections) and the other one grows ({layout}
+in the end, all cells on one server); turns alternate between them.
+A tenant has core and notes: {tables} tables and {indexes} indexes; each was asked twice
 before anything counted. *Of small* compares medians with what the small one did in the same
 rounds; its range is over the rounds. In the first row both are alike: what it differs from 1 is
 noise.

@@ -35,7 +35,10 @@ class Plan:
         migration: Options,
         span: float,
         soak_minutes: float,
+        of_a_cell: int,
     ) -> None:
+        self.of_a_cell = of_a_cell
+        """Tenants of a database …"""
         self.sizes = sizes
         self.seconds = seconds
         """Of a turn of serving …"""
@@ -68,7 +71,10 @@ class Bench:
 
     def measure(self, folder: Path) -> None:
         sizes = self._plan.sizes
-        with opened(folder / "small", sizes[0]) as small, opened(folder / "grown", sizes[-1]) as it:
+        with (
+            opened(folder / "small", sizes[0]) as small,
+            opened(folder / "grown", sizes[-1], self._plan.of_a_cell) as it,
+        ):
             small.grow(sizes[0])
             for size in sizes:
                 self._say(f"growing to {size:,} tenants")
@@ -88,22 +94,23 @@ class Bench:
         plan, shape = self._plan, it.crowd.shape
         self._serving.append(serving.measure(small, it, seconds=plan.seconds, rounds=plan.rounds))
         found = Serving(
-            small.crowd.tenants, small.layout, it.layout, shape.tables, shape.indexes, self._serving
+            small.crowd.tenants,
+            str(small.layout),
+            str(it.layout),
+            shape.tables,
+            shape.indexes,
+            self._serving,
         )
         self._publish(serving_report.section(found))
 
     def _provision(self, small: Place, it: Place) -> None:
         self._say(f"provisioning beside {it.crowd.tenants:,} tenants")
-        ours, times = it.crowd.installation, self._plan.times
+        times = self._plan.times
         if not self._over_http:
             self._over_http = provisioning.over_http(small.crowd.installation, times)
-        self._provisioning.append(
-            provisioning_at.measure(
-                small.crowd.installation, ours, tenants=it.crowd.tenants, times=times
-            )
-        )
+        self._provisioning.append(provisioning_at.measure(small.crowd, it.crowd, times=times))
         found = Provisioning(
-            small.crowd.tenants, ours.settings.buckets, self._over_http, self._provisioning
+            small.crowd.tenants, str(it.layout), self._over_http, self._provisioning
         )
         self._publish(provisioning_report.section(found))
 
