@@ -9,9 +9,9 @@ _HEAD = """## Migrating the fleet
 workers, {share}, canaries first; on durable settings.
 *Alone*: nobody else is there. *Beside people*: {rate:.0f} requests a second at tenants drawn at
 random, four notes read by their ids for each that is written, against one web worker on the same
-machine, from clients who keep to their timetable whatever the server does (latency counts from when a
-request was due). *Before* is the {span:.0f} seconds ahead of it; where a migration takes less than
-that, one follows the other until they have, and *s* is the median.
+machine, from clients who keep to their timetable whatever the server does (latency counts from when
+a request was due). *Before* is the {span:.0f} seconds ahead of it; where a migration takes less
+than that, one follows the other until they have, and *s* is the median.
 
 Again: `python ops/bench/run.py --only tenants --sizes 10,{tenants}`
 """
