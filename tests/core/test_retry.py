@@ -31,7 +31,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, *outcomes: Exception | None) -> tup
         return []
 
     monkeypatch.setattr(app, "TENANCY", Router("/api/v1", route_handlers=[things]))
-    monkeypatch.setattr(app, "freeze_collector", lambda: None)
+    monkeypatch.setattr("insula.collector.freeze", lambda: None)
     settings = Settings(
         database_url="postgresql:///nowhere",
         redis_url="unix:///nowhere",

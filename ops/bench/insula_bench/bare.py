@@ -13,7 +13,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from insula.app import freeze_collector
+from insula import collector
 from insula.db import Statement
 from insula.db.connection import Connection
 from insula.db.pool import Pool
@@ -40,7 +40,7 @@ def own_pool() -> Litestar:
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        freeze_collector()
+        collector.freeze()
         yield
         await pool.close()
 

@@ -24,6 +24,7 @@ from prometheus_client import CollectorRegistry, Metric, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from insula.collector import loading
 from insula.settings import Settings, SettingsError
 from insula.telemetry.logs import configure_logs
 
@@ -96,7 +97,8 @@ def load_application(target: str) -> Any:
     _end_with_parent()
     configure_logs(sys.stdout)
     module, _, name = target.partition(":")
-    return getattr(importlib.import_module(module), name)()
+    with loading():
+        return getattr(importlib.import_module(module), name)()
 
 
 def _end_with_parent() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import rich_click as click
 from click.exceptions import Abort, ClickException, Exit
 
+from insula.collector import loading
+
 COMMANDS = "insula.commands"
 """Entry points of commands that other distributions add: ``lab = "insula_ops.cli:lab"``."""
 
@@ -46,7 +48,12 @@ class LazyGroup(click.RichGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        name, command, rest = super().resolve_command(ctx, args)
+        with loading():
+            return self._loaded(*super().resolve_command(ctx, args))
+
+    def _loaded(
+        self, name: str | None, command: click.Command | None, rest: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if name in self._lazy:
             command = getattr(importlib.import_module(self._lazy[name][0]), name)
         elif command is not None and name in _added():

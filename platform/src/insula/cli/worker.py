@@ -5,6 +5,7 @@ import sys
 import rich_click as click
 
 from insula.cli.operating import installation_settings
+from insula.collector import loading
 
 
 @click.command()
@@ -13,10 +14,11 @@ def worker() -> None:
 
     SIGTERM drains: what is under way is finished or given back, then the process ends.
     """
-    import uvloop
+    with loading():
+        import uvloop
 
-    from insula import worker as working
-    from insula.telemetry.logs import configure_logs
+        from insula import worker as working
+        from insula.telemetry.logs import configure_logs
 
     configure_logs(sys.stdout)
     uvloop.run(working.work(installation_settings(), lambda: print("ready", flush=True)))
