@@ -1,6 +1,7 @@
 """Fixtures that every test may use; the pieces lie in ``tests/fixtures``."""
 
 pytest_plugins = [
+    "fixtures.certificates",
     "fixtures.mail",  # before those that import it, or pytest cannot rewrite its assertions
     "fixtures.name_server",
     "fixtures.installation",

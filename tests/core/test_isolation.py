@@ -7,13 +7,14 @@ open to everybody: those are listed here, so that opening one is a decision that
 
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
 from fixtures.gateway import listens, running, wait_until
-from fixtures.installation import Installation, SignUp, TestTenant, free_port
+from fixtures.installation import Installation, SignUp, TestTenant, free_port, sign_up_at
 from fixtures.leaking import LEAKS
 from fixtures.operations import Filled, Operation, operations_of
 from insula.app import build
@@ -21,9 +22,12 @@ from insula.module import Module, discover
 from insula.settings import Settings
 from litestar.routes import HTTPRoute
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::litestar.exceptions.base_exceptions.LitestarDeprecationWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings(
+        "ignore::litestar.exceptions.base_exceptions.LitestarDeprecationWarning"
+    ),
+    pytest.mark.xdist_group("isolation"),
+]
 
 PUBLIC_OPERATIONS = {
     "GET /health/live",
@@ -173,10 +177,14 @@ class Neighbours:
         return [f"{e}: {a.status_code}" for e, a in answers if a.status_code != expected]
 
 
-@pytest.fixture
-def neighbours(installation: Installation, sign_up: SignUp) -> Neighbours:
-    modules = tuple(discover())
-    return Neighbours(installation.url, sign_up(*modules), sign_up(*modules))
+@pytest.fixture(scope="module")
+def neighbours(installation: Installation) -> Iterator[Neighbours]:
+    """One pair for all tests: what is refused leaves them as they were."""
+    with (
+        closing(sign_up_at(installation.url)) as ours,
+        closing(sign_up_at(installation.url)) as theirs,
+    ):
+        yield Neighbours(installation.url, ours.enable(*discover()), theirs.enable(*discover()))
 
 
 def test_every_operation_has_something_of_ours_to_be_called_with(neighbours: Neighbours) -> None:
