@@ -8,6 +8,7 @@ from insula.files.previews import Previews
 from insula.files.service import Files
 from insula.http.admission import SCRIPT
 from insula.http.redis_line import Address, RedisLine
+from insula.huge_pages import HugePages
 from insula.mail.sending import Mailer
 from insula.module import Module
 from insula.realtime.log import SCRIPTS as LIVE_SCRIPTS
@@ -40,6 +41,7 @@ class Foundation:
         self.redis = RedisLine(Address(settings.redis_url), (SCRIPT, *LIVE_SCRIPTS))
         self.directory = Directory()
         self.tracing = Tracing(settings)
+        self.huge_pages = HugePages()
         self.egress = Egress(Policy.of(settings))
         self.realtime = Realtime(self.redis, length=settings.live_log_length)
         self.files = Files(settings, self.tenants)
@@ -63,8 +65,10 @@ class Foundation:
     async def open(self) -> None:
         """In the running loop, before anything is asked of a service."""
         await self.redis.connect()
+        self.huge_pages.start()
 
     async def close(self) -> None:
+        self.huge_pages.close()
         await self.egress.close()
         await self.redis.close()
         await self.cells.close()
