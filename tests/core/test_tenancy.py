@@ -15,7 +15,13 @@ import httpx
 import pytest
 from fixtures.installation import PASSWORD, Installation, SignUp, TestTenant, WebServer
 from insula.embedded import postgres
-from insula.tenancy.registrars import as_keeper, hand_over
+from insula.tenancy.registrars import (
+    create_role,
+    drop_role,
+    ensure_keepers,
+    share_role,
+    unshare_role,
+)
 from insula.tenancy.roles import PROVISIONER, bucket_login, login_url, registrar
 
 
@@ -57,31 +63,79 @@ def test_a_tenants_role_belongs_to_its_bucket_alone(
     )
     bucket = _rows(installation, f"select bucket from ctl.tenants where slug = '{acme.slug}'")
     number = int(bucket.pop())
-    assert members == {bucket_login(number), registrar(number)}
+    assert members == {bucket_login(number)}
 
 
-@pytest.mark.parametrize("are_handed_over", [True, False])
-async def test_roles_that_are_older_than_registrars_can_be_dropped(
-    installation: Installation, are_handed_over: bool
-) -> None:
+@pytest.mark.parametrize("by", ["a superuser's function", "a registrar", "the provisioner"])
+async def test_roles_are_dropped_whoever_has_made_them(installation: Installation, by: str) -> None:
+    """Registrars make them where no superuser installs us, and did before superusers' functions."""
     schema = f"t_{9_000_000_000 + secrets.randbelow(10**6)}"
-    settings = installation.settings
+    settings, keeper = installation.settings, registrar(0)
     admin = await asyncpg.connect(settings.database_url)
     provisioner = await asyncpg.connect(login_url(settings, PROVISIONER))
     try:
-        await provisioner.execute(f"CREATE ROLE {schema} NOLOGIN ROLE {bucket_login(0)}")
-        if are_handed_over:
-            assert await hand_over(admin) >= 1
+        await admin.execute(
+            f"DROP ROLE IF EXISTS {keeper}; CREATE ROLE {keeper} NOLOGIN NOINHERIT CREATEROLE;"
+            f"GRANT {keeper} TO {PROVISIONER}"
+        )
+        script = create_role(schema, 0)
+        if by != "a superuser's function":
+            script = f"CREATE ROLE {schema} NOLOGIN ROLE {bucket_login(0)}"
+        if by == "a registrar":
+            script = f"SET LOCAL ROLE {keeper}; {script}"
+        await provisioner.execute(f"BEGIN; {script}; COMMIT")
+        async with admin.transaction():
+            await ensure_keepers(admin, [0])
         members = await admin.fetch(
             "SELECT member::regrole::text FROM pg_auth_members WHERE roleid = $1::text::regrole",
             schema,
         )
-        keeper = registrar(0) if are_handed_over else PROVISIONER
-        assert {member for (member,) in members} == {keeper, bucket_login(0)}
-        await provisioner.execute(f"BEGIN; {as_keeper(schema)} DROP ROLE {schema}; COMMIT")
+        others = {keeper} if by == "a registrar" else set()
+        assert {member for (member,) in members} == {bucket_login(0), *others}
+        assert not await admin.fetchval(
+            "SELECT pg_has_role($1, $2::text, 'MEMBER')", PROVISIONER, schema
+        )
+        await provisioner.execute(f"BEGIN; {unshare_role(schema, 0)} COMMIT")
+        assert not await admin.fetchval(
+            "SELECT pg_has_role($1, $2::text, 'MEMBER')", bucket_login(0), schema
+        )
+        await provisioner.execute(f"BEGIN; {drop_role(schema)} COMMIT")
         assert await admin.fetchval("SELECT to_regrole($1)", schema) is None
     finally:
+        await admin.execute(f"DROP ROLE {keeper}")
         await provisioner.close()
+        await admin.close()
+
+
+async def test_without_functions_a_registrar_keeps_roles(installation: Installation) -> None:
+    """As on a managed server; in a database of its own, which has none."""
+    schema = f"t_{9_000_000_000 + secrets.randbelow(10**6)}"
+    settings, keeper = installation.settings, registrar(90)
+    admin = await asyncpg.connect(settings.database_url)
+    login = bucket_login(90)
+    await admin.execute(
+        f"CREATE ROLE {keeper} NOLOGIN NOINHERIT CREATEROLE; GRANT {keeper} TO {PROVISIONER};"
+        f"CREATE ROLE {login} NOLOGIN"
+    )
+    await admin.execute(f"CREATE DATABASE {schema}_db OWNER {PROVISIONER}")
+    bare = await asyncpg.connect(login_url(settings, PROVISIONER), database=f"{schema}_db")
+    try:
+        await bare.execute(f"BEGIN; {create_role(schema, 90)} COMMIT")
+        members = (
+            "SELECT array_agg(member::regrole::text ORDER BY member::regrole::text) "
+            "FROM pg_auth_members WHERE "
+        )
+        made = await admin.fetchval(members + "roleid = $1::text::regrole", schema)
+        assert made == [login, keeper]
+        await bare.execute(f"BEGIN; {unshare_role(schema, 90)} COMMIT")
+        await bare.execute(f"BEGIN; {share_role(schema, 90)} COMMIT")
+        assert await admin.fetchval(members + "roleid = $1::text::regrole", schema) == made
+        await bare.execute(f"BEGIN; {drop_role(schema)} COMMIT")
+        assert await admin.fetchval("SELECT to_regrole($1)", schema) is None
+    finally:
+        await bare.close()
+        await admin.execute(f"DROP DATABASE {schema}_db")
+        await admin.execute(f"DROP ROLE {keeper}; DROP ROLE {login}")
         await admin.close()
 
 

@@ -21,7 +21,7 @@ from insula.portability.unpacking import Reader
 from insula.portability.versions import Standing
 from insula.tenancy import core, provisioning
 from insula.tenancy.building import LEAVE, build, enter
-from insula.tenancy.registrars import as_keeper
+from insula.tenancy.registrars import drop_role
 from insula.tenancy.roles import OWNER
 from insula.tenancy.tenant import Tenant, TenantRecord, schema_name
 
@@ -67,7 +67,7 @@ class Stage:
         await self._carry_over(schema_name(number), [line.name for line in manifest.modules])
         await there.run_script(
             f"SET LOCAL ROLE {OWNER}; DROP SCHEMA {schema_name(number)} CASCADE; {LEAVE}"
-            f"{as_keeper(schema_name(number))} DROP ROLE {schema_name(number)}; {LEAVE}"
+            f"{drop_role(schema_name(number))} {LEAVE}"
         )
         return files
 

@@ -27,7 +27,7 @@ from insula.tenancy.migrations import (
     pending,
     script,
 )
-from insula.tenancy.registrars import as_keeper
+from insula.tenancy.registrars import drop_role
 from insula.tenancy.roles import OWNER
 from insula.tenancy.slots import Slot, Stock
 from insula.tenancy.tenant import schema_name
@@ -164,7 +164,7 @@ class Filling:
             return False
         await tx.run_script(
             f"SET LOCAL ROLE {OWNER}; DROP SCHEMA IF EXISTS {name} CASCADE; {LEAVE}"
-            f"{as_keeper(name)} DROP ROLE IF EXISTS {name}; {LEAVE}"
+            f"{drop_role(name)} {LEAVE}"
         )
         return True
 

@@ -16,7 +16,7 @@ from insula.module import discover
 from insula.settings import Settings, SettingsError
 from insula.tenancy.fleet import Options, Progress, Report, migrate_fleet
 from insula.tenancy.hardening import attempt, harden
-from insula.tenancy.registrars import ensure_registrars, hand_over
+from insula.tenancy.registrars import ensure_keepers
 from insula.tenancy.roles import OWNER, PROVISIONER, bucket_login, login_url
 from insula.tenancy.sealing import ensure_questions
 
@@ -81,8 +81,7 @@ async def prepare(
                 for name, value in _PATIENCE.items():
                     await admin.execute(f"ALTER ROLE {login} SET {name} = '{value}'")
         await admin.execute(f"GRANT {OWNER} TO {PROVISIONER}")
-        await ensure_registrars(admin, buckets)
-        await hand_over(admin)
+        await ensure_keepers(admin, buckets)
         await admin.execute(f"GRANT CONNECT ON DATABASE {database} TO {', '.join(logins)}")
         await admin.execute(f"GRANT CREATE ON DATABASE {database} TO {OWNER}, {PROVISIONER}")
         await admin.execute("CREATE SCHEMA IF NOT EXISTS ext")

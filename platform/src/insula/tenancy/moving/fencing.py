@@ -18,8 +18,8 @@ import asyncpg
 
 from insula.tenancy.moving.altering import Busy, alter
 from insula.tenancy.moving.anatomy import Table
-from insula.tenancy.registrars import as_keeper
-from insula.tenancy.roles import OWNER, bucket_login
+from insula.tenancy.registrars import drop_role, share_role, unshare_role
+from insula.tenancy.roles import OWNER
 from insula.tenancy.tenant import number_of
 
 _FUNCTION = "insula_fence"
@@ -143,9 +143,7 @@ async def unfence(source: asyncpg.Connection, schema: str, bucket: int) -> None:
     """Let writes, and reads, in again."""
     is_there = await _is_there(source, schema)
     async with source.transaction():
-        await source.execute(
-            f"{as_keeper(schema)} GRANT {schema} TO {bucket_login(bucket)}; SET LOCAL ROLE NONE"
-        )
+        await source.execute(share_role(schema, bucket))
         if is_there:
             await source.execute(f"SET LOCAL ROLE {OWNER}; {_function(schema, _OPEN)} RESET ROLE")
 
@@ -163,7 +161,7 @@ async def cut(source: asyncpg.Connection, schema: str, bucket: int) -> None:
     """Let nobody bind the tenant here any more: a replica that has not noticed must not read what
     is old."""
     async with source.transaction():
-        await source.execute(f"{as_keeper(schema)} REVOKE {schema} FROM {bucket_login(bucket)}")
+        await source.execute(unshare_role(schema, bucket))
 
 
 async def drop(connection: asyncpg.Connection, schema: str, bucket: int) -> None:
@@ -181,7 +179,5 @@ async def drop(connection: asyncpg.Connection, schema: str, bucket: int) -> None
             f"DELETE FROM spool.event_lanes WHERE tenant = {number}"
         )
         is_elsewhere = await connection.fetchval(_IS_ELSEWHERE, schema)
-        end = f"REVOKE {schema} FROM {bucket_login(bucket)}"
-        if not is_elsewhere:
-            end = f"DROP ROLE IF EXISTS {schema}"
-        await connection.execute(f"{as_keeper(schema)} {end}; SET LOCAL ROLE NONE")
+        end = unshare_role(schema, bucket) if is_elsewhere else drop_role(schema)
+        await connection.execute(end)
