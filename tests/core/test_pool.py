@@ -66,6 +66,27 @@ def test_the_provisioner_is_renewed_after_many_scripts(installation: Installatio
     run(installation, test, size=1, tenants=1)
 
 
+def test_nobody_waits_for_an_old_connection_to_be_renewed(installation: Installation) -> None:
+    async def test(pool: Pool) -> None:
+        database = Database([pool])
+
+        async def served() -> int:
+            async with database.transaction(0, CATALOGUE_PRELUDE) as work:
+                await work.run_script("SELECT 1")
+                await work.run_script("SELECT 1")
+                return int((await work.bare()).get_server_pid())
+
+        first, again, meanwhile = [await served() for _ in range(3)]
+        assert first == again == meanwhile  # it is old by now, and another is being opened
+        await until(lambda: not pool._opening)
+        assert await served() == first
+        second = await served()
+        assert second != first
+        assert pool._open == 1
+
+    run(installation, test, size=2, tenants=1)
+
+
 def test_a_tenant_goes_back_to_its_connection(installation: Installation) -> None:
     async def test(pool: Pool) -> None:
         async with pool.connection("a") as first, pool.connection("b") as second:

@@ -1,5 +1,6 @@
 """A pooled connection."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -33,6 +34,7 @@ class Connection:
         "role",
         "scripts",
         "spent",
+        "successor",
         "tenants",
         "transport",
     )
@@ -54,6 +56,8 @@ class Connection:
         self.spent = False
         """To be replaced when it comes back: something ran on it that may have left a trace in the
         session, or it has served tenants enough."""
+        self.successor: asyncio.Task[None] | None = None
+        """Opens another one that is to take its place."""
         self.scripts = 0
         """That ran on it. The provisioner goes into a tenant's schema by one and out of it by
         another, and what it writes there leaves a plan for each foreign key in its backend, for

@@ -135,11 +135,12 @@ class Pool:
                 del self._places[role]
         self._line.forget(connection)
 
-    def _start_opening(self, role: str) -> None:
+    def _start_opening(self, role: str) -> asyncio.Task[None]:
         """Fill a place that is counted already, in the background."""
         task = asyncio.get_running_loop().create_task(self._add(role))
         self._opening.add(task)
         task.add_done_callback(self._opening.discard)
+        return task
 
     async def _add(self, role: str) -> None:
         try:
@@ -216,7 +217,7 @@ class Pool:
         if self._closed or connection.raw.is_closed():
             self.discard(connection)
             return
-        if self._is_worn(connection):
+        if self._is_worn(connection) or (self._is_old(connection) and not self._stays(connection)):
             self._replace(connection)
             return
         if (waiter := self._line.next(connection)) is not None:
@@ -229,9 +230,19 @@ class Pool:
         self._forget(connection)
         connection.raw.terminate()
         self._vacate()
-        if not self._opening and self._open < self._size:
+        if connection.successor is None and not self._opening and self._open < self._size:
             self._open += 1
             self._start_opening(connection.role)
+
+    def _stays(self, connection: Connection) -> bool:
+        """Whether an old one serves on: until another has been opened, where there is room for it;
+        nobody's request waits for that."""
+        if connection.successor is not None:
+            return not connection.successor.done()
+        if not self._opening and self._open < self._size:
+            self._open += 1
+            connection.successor = self._start_opening(connection.role)
+        return bool(self._opening)
 
     def discard(self, connection: Connection) -> None:
         """Drop a connection whose state is not known, without waiting."""
@@ -248,10 +259,11 @@ class Pool:
             self._open -= 1
 
     def _is_worn(self, connection: Connection) -> bool:
+        return connection.spent or len(connection.tenants) > 1.5 * self._tenants
+
+    def _is_old(self, connection: Connection) -> bool:
         return (
-            connection.spent
-            or len(connection.tenants) > 1.5 * self._tenants
-            or connection.scripts > 2 * self._tenants
+            connection.scripts > 2 * self._tenants
             or time.monotonic() - connection.born > self._seconds
         )
 
