@@ -11,7 +11,9 @@ import asyncpg
 import pytest
 from fixtures.command import CommandLine
 from fixtures.installation import Installation, SignUp, TestTenant
+from insula.tenancy.joining import CellLine
 from insula.tenancy.roles import bucket_login, login_url
+from insula.tenancy.room import shortage
 
 
 @dataclass
@@ -173,3 +175,29 @@ def test_a_tenant_moves_there_and_back_with_its_role(beside: Beside, sign_up: Si
     items = tenant.http.get("/api/v1/notes").json()["items"]
     assert {item["title"] for item in items} == {"Beans", "Radishes"}
     assert beside.ask("SELECT to_regnamespace($1) IS NULL", f"t_{number}")
+
+
+def test_an_operator_is_told_when_cells_run_full(beside: Beside, sign_up: SignUp) -> None:
+    run = beside.command.run
+    assert "insula cells add" not in run("cells", "list").stderr
+    tenants = beside.ask("SELECT count(*) FROM ctl.tenants", home=True)
+    try:
+        full = beside.command.json("cells", "capacity", "home", str(max(1, tenants)))
+        assert full["capacity"] == max(1, tenants)
+        sign_up()  # goes there all the same
+        listed = run("cells", "list")
+        assert listed.returncode == 0
+        assert "insula cells add NAME --here" in listed.stderr
+    finally:
+        beside.ask("UPDATE ctl.cells SET capacity = 2000 WHERE number = 0", home=True)
+
+
+def test_a_shortage_is_told_before_it_is_one() -> None:
+    def cell(name: str, state: str, tenants: int) -> CellLine:
+        return CellLine(0, name, state, tenants, 2000, 4, "")
+
+    assert shortage([cell("home", "open", 1799)]) == ""
+    assert "home 1,800 of 2,000" in shortage([cell("home", "open", 1800)])
+    assert shortage([cell("home", "open", 5000), cell("c1", "open", 0)]) == ""
+    assert "are full" in shortage([cell("home", "open", 2000), cell("c1", "draining", 0)])
+    assert "no cell is open" in shortage([cell("home", "draining", 1)])

@@ -35,6 +35,7 @@ from insula.tenancy.filling import Filling, Refill
 from insula.tenancy.moving.tending import tend
 from insula.tenancy.purging import purge_due
 from insula.tenancy.rechecking import recheck_due
+from insula.tenancy.room import look_for_room
 from insula.webhooks.fanout import WebhookConsumer
 from insula.webhooks.sender import CHANNEL as WEBHOOKS
 from insula.webhooks.sender import Sender
@@ -55,6 +56,7 @@ _CELLS_SECONDS = 5.0
 CORE_CRONS: tuple[Cron, ...] = (
     *FILE_CRONS,
     Cron(name="tenants.purge", schedule="*/10 * * * *", run=purge_due),
+    Cron(name="cells.room", schedule="7 * * * *", run=look_for_room),
     Cron(name="domains.recheck", schedule="*/15 * * * *", run=recheck_due),
 )
 

@@ -11,6 +11,7 @@ from insula.cli.printing import json_option, print_json, print_record, print_tab
 from insula.tenancy import joining
 from insula.tenancy.cells import BUCKETS_OF_CELL, Cells
 from insula.tenancy.joining import CellLine
+from insula.tenancy.room import shortage
 
 URL = "INSULA_CELL_URL"
 
@@ -77,16 +78,18 @@ def _url() -> str:
 @cells.command("list")
 @json_option
 def list_(as_json: bool) -> None:
-    """Every cell, and how full it is."""
+    """Every cell, and how full it is; a warning where there is little room for new tenants."""
     lines = asyncio.run(_lines())
     if as_json:
         print_json(lines)
+        _warn_of_shortage(lines)
         return
     rows = [
         (line.number, line.name, line.state, line.tenants, line.capacity, line.url or "-")
         for line in lines
     ]
     print_table(("cell", "name", "state", "tenants", "capacity", "url"), rows)
+    _warn_of_shortage(lines)
 
 
 @cells.command()
@@ -148,23 +151,31 @@ def _show(name: str, lines: list[CellLine], *, as_json: bool) -> None:
 @cells.command()
 @json_option
 def check(as_json: bool) -> None:
-    """Whether every cell answers, is what it is taken for, and is up to date; else exit code 1."""
+    """Whether every cell answers, is what it is taken for, and is up to date; else exit code 1.
+    Cells that are full are warned of."""
 
-    async def ask() -> dict[str, str]:
+    async def ask() -> tuple[list[CellLine], dict[str, str]]:
         there = Cells(installation_settings(), size=1)
         try:
             lines = [line for line in await _lines() if line.state != "closed"]
-            return {line.name: await joining.check(there, line) or "ok" for line in lines}
+            states = {line.name: await joining.check(there, line) or "ok" for line in lines}
+            return lines, states
         finally:
             await there.close()
 
-    found = asyncio.run(ask())
+    lines, found = asyncio.run(ask())
     if as_json:
         print_json(found)
     else:
         print_table(("cell", "state"), list(found.items()))
+    _warn_of_shortage(lines)
     if set(found.values()) != {"ok"}:
         sys.exit(1)
+
+
+def _warn_of_shortage(lines: list[CellLine]) -> None:
+    if found := shortage(lines):
+        warn(found)
 
 
 async def _lines() -> list[CellLine]:
