@@ -153,7 +153,7 @@ async def creating(
     before the tenant is, and found by who gets the slot next: they begin by emptying it.
 
     Raises:
-        SlugTaken: another tenant has the slug, or got it a moment ago.
+        SlugTaken: another tenant has the slug, got it a moment ago, or gave it up.
     """
     tenant_id, files = new_id(), core.tenant_files()
     new = {"id": tenant_id, "slug": slug, "name": name, "version": files[-1].version}
@@ -166,6 +166,8 @@ async def creating(
             place = await catalogue.one(slots.SKIP, **new, first=first, buckets=room.buckets)
     except asyncpg.UniqueViolationError as error:
         raise SlugTaken(slug) from error
+    if place.is_given_up:
+        raise SlugTaken(slug)
     if place.others < low:
         await catalogue.run_script(f"NOTIFY {slots.CHANNEL}")
     number, bucket = place.number, place.bucket

@@ -1,7 +1,5 @@
 """Signing up: a slot becomes a tenant with an owner, in one transaction."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -13,7 +11,7 @@ from insula.identity import passwords, queries
 from insula.identity.emails import normalise
 from insula.identity.schemas import Tokens, User
 from insula.identity.sessions import Device, Sessions
-from insula.tenancy import lifecycle, provisioning
+from insula.tenancy import provisioning
 from insula.tenancy.schemas import SignUp, check_slug
 from insula.tenancy.tenant import Tenant
 
@@ -39,7 +37,8 @@ async def sign_up(
         InvalidInput, SlugTaken: see there.
     """
     email, password_hash = await _check(form)
-    async with _creating(catalogue, form, buckets=buckets, low=low) as (tenant, tx):
+    new: dict[str, Any] = {"slug": form.slug, "name": form.name, "buckets": buckets, "low": low}
+    async with provisioning.creating(catalogue, **new) as (tenant, tx):
         owner = await _insert_owner(tx, form, email, password_hash)
         tokens = await sessions.start(
             tx,
@@ -64,19 +63,9 @@ async def found(
         InvalidInput, SlugTaken: see there.
     """
     email, password_hash = await _check(form)
-    async with _creating(catalogue, form, buckets=buckets, low=low, at_home=at_home) as made:
-        tenant, tx = made
+    new: dict[str, Any] = {"slug": form.slug, "name": form.name, "buckets": buckets, "low": low}
+    async with provisioning.creating(catalogue, **new, at_home=at_home) as (tenant, tx):
         return tenant, await _insert_owner(tx, form, email, password_hash)
-
-
-@asynccontextmanager
-async def _creating(
-    catalogue: Work, form: SignUp, **options: Any
-) -> AsyncIterator[tuple[Tenant, Work]]:
-    await lifecycle.check_free(catalogue, form.slug)
-    creating = provisioning.creating(catalogue, slug=form.slug, name=form.name, **options)
-    async with creating as made:
-        yield made
 
 
 async def _insert_owner(tx: Work, form: SignUp, email: str, password_hash: str) -> User:

@@ -7,6 +7,7 @@ transaction each (:mod:`insula.tenancy.filling`), and its row says how far it is
 import msgspec
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Integer,
     SmallInteger,
     Text,
@@ -35,6 +36,8 @@ class Claimed(msgspec.Struct, frozen=True):
     bucket: int
     others: int
     """Slots that were free besides, counted up to the limit that was asked about."""
+    is_given_up: bool
+    """Whether the slug leads to a tenant that was renamed: then it is not to be had."""
 
 
 class Slot(msgspec.Struct, frozen=True):
@@ -55,7 +58,15 @@ class Stock(msgspec.Struct, frozen=True):
     """Schemas of tenants that were purged, on their way out."""
 
 
-_CLAIMED = (column("number", BigInteger), column("bucket", SmallInteger), column("others", Integer))
+_CLAIMED = (
+    column("number", BigInteger),
+    column("bucket", SmallInteger),
+    column("others", Integer),
+    column("is_given_up", Boolean),
+)
+_GIVEN_UP = """
+EXISTS (SELECT FROM former_slugs f WHERE f.slug = :slug AND f.until > now()) AS is_given_up
+"""
 _NEW = (
     bindparam("id", type_=Uuid),
     bindparam("slug", type_=Text),
@@ -65,7 +76,7 @@ _NEW = (
 
 # A slot at an older version is never handed out: filling brings it up to date.
 CLAIM = Statement(
-    text("""
+    text(f"""
     WITH slot AS (
         DELETE FROM slots WHERE number = (
             SELECT number FROM slots
@@ -86,7 +97,7 @@ CLAIM = Statement(
             WHERE state = 'free' AND version >= :version AND number <> tenants.number
             LIMIT :count_to
         ) AS others
-    )
+    ), {_GIVEN_UP}
     """)
     .bindparams(*_NEW, bindparam("count_to", type_=Integer), bindparam("highest", type_=Integer))
     .columns(*_CLAIMED),
@@ -95,7 +106,7 @@ CLAIM = Statement(
 """The tenant's row and its core's, on the first free slot; no row if none is free."""
 
 SKIP = Statement(
-    text("""
+    text(f"""
     WITH slot AS (
         SELECT nextval('slots_number_seq') AS number
     ), core AS (
@@ -104,7 +115,7 @@ SKIP = Statement(
     )
     INSERT INTO tenants (id, number, slug, name, bucket)
     SELECT :id, number, :slug, :name, :first + number % :buckets FROM slot
-    RETURNING number, bucket, 0
+    RETURNING number, bucket, 0, {_GIVEN_UP}
     """)
     .bindparams(*_NEW, bindparam("first", type_=Integer), bindparam("buckets", type_=Integer))
     .columns(*_CLAIMED),
