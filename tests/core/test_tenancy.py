@@ -107,6 +107,30 @@ async def test_roles_are_dropped_whoever_has_made_them(installation: Installatio
         await admin.close()
 
 
+def test_nobody_but_the_provisioner_has_roles_made(installation: Installation) -> None:
+    url = login_url(installation.settings, bucket_login(0))
+    for call in ("make_role(9999999999, 0)", "share_role(1, 0)", "drop_role(1)"):
+        result = _psql(url, f"select keep.{call}")
+        assert result.returncode != 0
+        assert "permission denied" in result.stderr
+
+
+async def test_buckets_of_the_tenth_cell_have_four_digits(installation: Installation) -> None:
+    schema = f"t_{9_000_000_000 + secrets.randbelow(10**6)}"
+    admin = await asyncpg.connect(installation.settings.database_url)
+    trial = admin.transaction()
+    await trial.start()
+    try:
+        await admin.execute(f"CREATE ROLE {bucket_login(1000)}")
+        await admin.execute(create_role(schema, 1000))
+        assert await admin.fetchval(
+            "SELECT pg_has_role($1, $2::text, 'MEMBER')", bucket_login(1000), schema
+        )
+    finally:
+        await trial.rollback()
+        await admin.close()
+
+
 async def test_without_functions_a_registrar_keeps_roles(installation: Installation) -> None:
     """As on a managed server; in a database of its own, which has none."""
     schema = f"t_{9_000_000_000 + secrets.randbelow(10**6)}"

@@ -22,14 +22,14 @@ _MADE = f"""
 SELECT login.member::regrole::text, array_agg(login.roleid::regrole::text)
 FROM pg_auth_members AS made
 JOIN pg_auth_members AS login
-    ON login.roleid = made.roleid AND login.member::regrole::text ~ '^app_b[0-9]{{3}}$'
+    ON login.roleid = made.roleid AND login.member::regrole::text ~ '^app_b[0-9]{{3,}}$'
 WHERE made.member = '{PROVISIONER}'::regrole AND made.admin_option
     AND made.roleid::regrole::text ~ '^t_[0-9]+$'
 GROUP BY 1
 """
 _REGISTRARS = f"""
 SELECT string_agg(roleid::regrole::text, ', ') FROM pg_auth_members
-WHERE member = '{PROVISIONER}'::regrole AND roleid::regrole::text ~ '^app_r[0-9]{{3}}$'
+WHERE member = '{PROVISIONER}'::regrole AND roleid::regrole::text ~ '^app_r[0-9]{{3,}}$'
 """
 
 

@@ -4,23 +4,28 @@
 CREATE SCHEMA IF NOT EXISTS keep;
 GRANT USAGE ON SCHEMA keep TO app_prov;
 
+CREATE OR REPLACE FUNCTION keep.login_of(bucket integer) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT 'app_b' || lpad(bucket::text, greatest(3, length(bucket::text)), '0')
+$$;
+
 CREATE OR REPLACE FUNCTION keep.make_role(tenant bigint, bucket integer) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    EXECUTE format('CREATE ROLE t_%s NOLOGIN ROLE app_b%s', tenant, lpad(bucket::text, 3, '0'));
+    EXECUTE format('CREATE ROLE t_%s NOLOGIN ROLE %s', tenant, keep.login_of(bucket));
 END $$;
 
 CREATE OR REPLACE FUNCTION keep.share_role(tenant bigint, bucket integer) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    EXECUTE format('GRANT t_%s TO app_b%s', tenant, lpad(bucket::text, 3, '0'));
+    EXECUTE format('GRANT t_%s TO %s', tenant, keep.login_of(bucket));
 END $$;
 
 -- Whoever granted it: a registrar may have.
 CREATE OR REPLACE FUNCTION keep.unshare_role(tenant bigint, bucket integer) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    login text := 'app_b' || lpad(bucket::text, 3, '0');
+    login text := keep.login_of(bucket);
     grantor_ text;
 BEGIN
     FOR grantor_ IN
