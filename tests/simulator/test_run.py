@@ -94,8 +94,9 @@ def origin_with(servers: dict[str, Any]) -> dict[str, Any]:
          "$.failures[0].target"),
         ({"failures": [{"target": "origin", "kind": "drain", "start": 0.0, "duration": 1.0}]},
          "$.failures[0].kind"),
+        ({"routing": {"policy": "geo", "measured": {}}}, "$.routing.measured"),
     ],
-    ids=range(13),
+    ids=range(14),
 )  # fmt: skip
 def test_a_wrong_scenario_names_the_key(
     tmp_path: Path, change: dict[str, Any], complaint: str

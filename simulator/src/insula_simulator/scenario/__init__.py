@@ -34,6 +34,7 @@ from insula_simulator.scenario.network import (
     Region,
     Routing,
     Way,
+    check_routing,
     check_ways,
     ways_beside,
 )
@@ -202,6 +203,7 @@ def check(scenario: Scenario) -> None:
     servers = servers_by_target(scenario)
     check_trace(scenario.traffic)
     regions = [region.name for region in scenario.regions]
+    check_routing(scenario.routing)
     check_ways(scenario.network.ways, {f"region:{name}" for name in regions} | set(servers))
     check_failures(scenario.failures, servers, regions)
     check_random(scenario.random_failures, servers, regions, scenario.duration)

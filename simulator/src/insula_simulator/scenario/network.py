@@ -103,6 +103,12 @@ class Routing(Part, frozen=True):
     """Bounded load: an edge has at most this many times its share."""
 
 
+def check_routing(routing: Routing) -> None:
+    """Raises ScenarioError."""
+    if routing.measured and routing.policy != "latency":
+        raise ScenarioError(f"{routing.policy} measures nothing - at `$.routing.measured`")
+
+
 def check_ways(ways: Sequence[Way], known: set[str]) -> None:
     """Raises ScenarioError."""
     for i, way in enumerate(ways):
