@@ -108,7 +108,7 @@ async def _purging() -> AsyncIterator[Purging]:
     filling = Filling(cells.catalogue, buckets=settings.buckets)
     try:
         async with redis_line(settings) as redis:
-            yield Purging(cells.catalogue, Blobs.open(settings), redis, filling)
+            yield Purging(cells, Blobs.open(settings), redis, filling)
     finally:
         await cells.close()
 

@@ -69,7 +69,7 @@ async def read_model(catalogue: Work, modules: dict[str, Module], like: str) -> 
         near = Rows("".join(_copy(table, schema) for table in tables), _WORDS.format(schema))
         shape = await there.one(_SHAPE, schema=schema)
         far = near
-        if await catalogue.one(_CELLS) > 1:
+        if await catalogue.one(_OTHERS, own=cell_of(tenant.bucket)):
             far = await _written_out(there, tables, schema)
     return Model(tenant, made, near, far, shape)
 
@@ -132,9 +132,13 @@ _WORD_COLUMNS = "word, trigrams"
 _WORDS = (
     f"INSERT INTO search_words ({_WORD_COLUMNS}) SELECT {_WORD_COLUMNS} FROM {{}}.search_words;\n"
 )
-_CELLS = Statement(
-    select(func.count()).select_from(CellRow).where(CellRow.state == literal("open")), int
+_OTHERS = Statement(
+    select(func.count())
+    .select_from(CellRow)
+    .where(CellRow.state == literal("open"), CellRow.number != bindparam("own")),
+    int,
 )
+"""Cells in which tenants are made, besides the model's own: that may take nobody any more."""
 _OWN = Statement(
     select(TenantModule.module).where(
         TenantModule.tenant_id == bindparam("tenant"), TenantModule.module != core.TENANT

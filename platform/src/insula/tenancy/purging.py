@@ -9,16 +9,20 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import structlog
 from sqlalchemy import BigInteger, Text, bindparam, func, text, update
 
-from insula.db import Database, Statement
+from insula.db import Statement
 from insula.files.blobs import Blobs
 from insula.http.redis_line import RedisDown, RedisLine
-from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, cell_of
+from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, Cells, cell_of
 from insula.tenancy.deletion import DOOMED, Doomed, find
 from insula.tenancy.filling import Filling
+from insula.tenancy.moving.holding import abandon
 from insula.tenancy.tables import TenantRow
 from insula.tenancy.tenant import schema_name
+
+log = structlog.get_logger("insula.purging")
 
 Progress = Callable[[int], None]
 """How many steps of dropping tables are done."""
@@ -59,10 +63,9 @@ _RELEASE = Statement(
 class Purging:
     """What makes deleted tenants go for good."""
 
-    def __init__(
-        self, catalogue: Database, blobs: Blobs, redis: RedisLine, filling: Filling
-    ) -> None:
-        self._catalogue = catalogue
+    def __init__(self, cells: Cells, blobs: Blobs, redis: RedisLine, filling: Filling) -> None:
+        self._cells = cells
+        self._catalogue = cells.catalogue
         self._blobs = blobs
         self._redis = redis
         self._filling = filling
@@ -87,7 +90,9 @@ class Purging:
 
         Raises:
             asyncpg.LockNotAvailableError: somebody uses the tables all the time.
+            MoveTaken: somebody is still moving it.
         """
+        await abandon(self._cells, doomed.id, doomed.bucket)
         await self._blobs.delete_tenant(doomed.number)
         await self._forget(doomed.id)
         place = {"number": doomed.number}
@@ -134,6 +139,9 @@ async def _scan(redis: RedisLine, pattern: str) -> AsyncIterator[list[bytes]]:
 async def purge_due(services: dict[str, Any]) -> None:
     """The cron: purge every tenant whose time of grace is over."""
     filling = Filling(services["catalogue"], buckets=services["settings"].buckets)
-    purging = Purging(services["catalogue"], services["files"].blobs, services["redis"], filling)
+    purging = Purging(services["cells"], services["files"].blobs, services["redis"], filling)
     for doomed in await purging.due():
-        await purging.purge(doomed)
+        try:
+            await purging.purge(doomed)
+        except Exception as error:  # it stays due, and keeps nobody else waiting
+            log.warning("a tenant cannot be purged", tenant=doomed.slug, exc_info=error)

@@ -12,6 +12,7 @@ from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, CellRefused, Cells, ce
 from insula.tenancy.moving import anatomy, capture, carrying, fencing, making, records, spooled
 from insula.tenancy.moving.altering import Busy
 from insula.tenancy.moving.anatomy import Table
+from insula.tenancy.moving.holding import held, reread
 from insula.tenancy.moving.records import Move
 from insula.tenancy.roles import OWNER
 from insula.tenancy.tenant import BY_NUMBER, Tenant, schema_name
@@ -21,18 +22,12 @@ Progress = Callable[[str, int, int], None]
 Announce = Callable[[Tenant, int], Awaitable[None]]
 """Tells every replica a tenant's new epoch."""
 
-_LOCK = 0x4D6F7665 << 32
-"""Advisory locks of this number and the tenant's: one mover of a tenant at a time."""
 _FEW = 200
 """Changes that may be left to be copied while writes wait."""
 _ROUNDS = 20
 _LOOKS_FOR_HANDS = 50
 _WRITERS_SECONDS = 60.0
 """As long as a request's transaction may take."""
-
-
-class MoveTaken(CellRefused):
-    """Another process is at this move."""
 
 
 class _Ends:
@@ -67,7 +62,7 @@ class Mover:
             CellRefused, Busy, Differs: it cannot be done now; the tenant stays where it is, and
                 serves.
         """
-        async with self._held(begun) as move:
+        async with held(self._cells, begun) as move:
             if move.phase == "done":  # by somebody else, meanwhile
                 return move
             async with self._connected(move) as ends:
@@ -76,7 +71,7 @@ class Mover:
                 if move.phase in ("copying", "paused"):
                     await self._switch(move, ends)
                 await self._finish(move, ends)
-            return await self._reread(move)
+            return await reread(self._cells, move)
 
     async def cancel(self, begun: Move) -> None:
         """Have the tenant stay where it is, as long as it has not been switched.
@@ -84,7 +79,7 @@ class Mover:
         Raises:
             MoveTaken, CellRefused: see there; or it is too late.
         """
-        async with self._held(begun) as move, self._connected(move) as ends:
+        async with held(self._cells, begun) as move, self._connected(move) as ends:
             if move.phase not in ("copying", "paused"):
                 raise CellRefused(f"{move.slug} has moved already.")
             if move.phase == "paused":
@@ -96,15 +91,6 @@ class Mover:
                 await catalogue.execute(records.FORGET, tenant=move.tenant_id)
 
     # What it stands on
-
-    @asynccontextmanager
-    async def _held(self, move: Move) -> AsyncIterator[Move]:
-        """The move as it is now, and its lock: nobody else changes it. PostgreSQL gives the lock
-        back when this process dies."""
-        async with carrying.connected(await self._cells.provisioner_url(HOME)) as home:
-            if not await home.fetchval("SELECT pg_try_advisory_lock($1)", _LOCK + move.number):
-                raise MoveTaken(f"Another process is moving {move.slug}.")
-            yield await self._reread(move)
 
     @asynccontextmanager
     async def _connected(self, move: Move) -> AsyncIterator[_Ends]:
@@ -122,10 +108,6 @@ class Mover:
         async with self._cells.catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
             yield catalogue
 
-    async def _reread(self, move: Move) -> Move:
-        async with self._home() as catalogue:
-            return await catalogue.one(records.OF_TENANT, tenant=move.tenant_id)
-
     async def _tenant(self, move: Move) -> Tenant:
         async with self._home() as catalogue:
             return Tenant(await catalogue.one(BY_NUMBER, number=move.number))
@@ -137,7 +119,7 @@ class Mover:
         if await making.ensure(ends.source, ends.target, self._cells, self._modules, move):
             async with self._home() as catalogue:
                 await catalogue.execute(records.START_OVER, tenant=move.tenant_id)
-            move = await self._reread(move)
+            move = await reread(self._cells, move)
         await capture.begin(ends.source, schema, ends.tables)
         await fencing.prepare(ends.source, schema, ends.tables)
         keyed = [table for table in ends.tables if table.key]
@@ -184,7 +166,7 @@ class Mover:
             await self._carry_rest(ends)
             await fencing.cut(ends.source, ends.schema, move.source)
         except BaseException:
-            await self._unpause(await self._reread(move), ends)
+            await self._unpause(await reread(self._cells, move), ends)
             raise
         await self._change_place(move)
 
@@ -239,7 +221,7 @@ class Mover:
         await self._announce(await self._tenant(move), epoch)
 
     async def _change_place(self, move: Move) -> None:
-        move = await self._reread(move)
+        move = await reread(self._cells, move)
         async with self._home() as catalogue:
             await catalogue.one(records.STATUS, tenant=move.tenant_id)
             await catalogue.execute(records.SWITCHED, tenant=move.tenant_id)

@@ -11,7 +11,8 @@ from insula.module import Module
 from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, Cells
 from insula.tenancy.epochs import publish_epoch
 from insula.tenancy.moving import records
-from insula.tenancy.moving.mover import Mover, MoveTaken
+from insula.tenancy.moving.holding import MoveTaken
+from insula.tenancy.moving.mover import Mover
 from insula.tenancy.tenant import Tenant
 
 log = structlog.get_logger("insula.moving")
