@@ -26,7 +26,7 @@ for at in range(0, len(kept), 4096):
 _IN_USE = f"""{_FULL}
 ours = sizes()
 done = collapse()
-print(*ours, *sizes(), done)
+print(*ours, *sizes(), len(done))
 assert all(kept[at:at + 3] == at.to_bytes(3, "big") for at in range(0, len(kept), 4096))
 """
 _SPARSE = """
@@ -35,7 +35,7 @@ for at in range(0, len(kept), PIECE // 4):
     kept[at] = 1
 ours = sizes()
 done = collapse()
-print(*ours, *sizes(), done)
+print(*ours, *sizes(), len(done))
 """
 _THREAD = f"""{_FULL}
 import time

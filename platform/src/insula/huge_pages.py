@@ -23,24 +23,26 @@ _FULL_ENOUGH = 3 / 4
 _PAUSE = 0.005
 """Seconds between two pieces, while requests are served: each holds up page faults for half a
 millisecond."""
-_AGAIN = 60.0
-"""Seconds between two looks for what has come since."""
+_AGAIN = 15.0
+"""Seconds between two looks for what has come since …"""
+_AFRESH = 40
+"""… and so often, for what has been given back and taken anew."""
 
 
-def collapse(closing: threading.Event | None = None) -> int:
-    """Put together what can be; how many pieces are huge pages now. With ``closing``, which ends it
-    early, it takes its time."""
+def collapse(closing: threading.Event | None = None, done: set[int] | None = None) -> set[int]:
+    """Put together what can be, and return the addresses of what is huge pages now; those that are
+    ``done`` are not looked at. With ``closing``, which ends it early, it takes its time."""
+    done = set() if done is None else done
     if not _is_wanted():
-        return 0
-    libc = ctypes.CDLL(None, use_errno=True)
-    done = 0
+        return done
+    libc = ctypes.CDLL(None)
     for address in _pieces(Path("/proc/self/maps").read_text()):
+        if address in done or _resident(libc, address) < _FULL_ENOUGH:
+            continue
         if closing is not None and closing.wait(_PAUSE):
             break
-        if _resident(libc, address) < _FULL_ENOUGH:
-            continue
         if libc.madvise(ctypes.c_void_p(address), ctypes.c_size_t(PIECE), _MADV_COLLAPSE) == 0:
-            done += 1
+            done.add(address)
     return done
 
 
@@ -86,6 +88,9 @@ class HugePages:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._closing.wait(0):
-            collapse(self._closing)
-            self._closing.wait(_AGAIN)
+        while True:
+            done: set[int] = set()
+            for _ in range(_AFRESH):
+                done = collapse(self._closing, done)
+                if self._closing.wait(_AGAIN):
+                    return
