@@ -1,6 +1,7 @@
 """`insula backup list`, `verify`, `prune` and `check`, none of which needs a server."""
 
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -103,6 +104,62 @@ def test_a_manifest_of_a_later_release_is_not_guessed_at(
     path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
     assert call("list", tmp_path, "--json").json["damaged"] == ["b"]
     assert "this release knows 1" in call("verify", tmp_path, "b", code=1).text
+
+
+def _deep(folder: Path) -> None:
+    _say(folder, schemas="DEEP")
+    file = folder / "manifest.json"
+    file.write_text(file.read_text().replace('"DEEP"', "[" * 100_000))
+
+
+def _pipe(folder: Path) -> None:
+    (folder / "manifest.json").unlink()
+    os.mkfifo(folder / "manifest.json")
+
+
+def _folder(folder: Path) -> None:
+    (folder / "manifest.json").unlink()
+    (folder / "manifest.json").mkdir()
+
+
+def _say(folder: Path, **changed: object) -> None:
+    file = folder / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changed))
+
+
+def _named(name: str) -> dict[str, object]:
+    return {"files": [{"name": name, "size": 1, "sha256": "0" * 64}]}
+
+
+HOSTILE: dict[str, Callable[[Path], object]] = {
+    "a nesting without end": _deep,
+    "a pipe that nobody writes to": _pipe,
+    "a folder": _folder,
+    "no text": lambda folder: (folder / "manifest.json").write_bytes(b"\xff\xfe{"),
+    "a name with NUL": lambda folder: _say(folder, **_named("a\0b")),
+    "a name outside": lambda folder: _say(folder, **_named("../b/toc.dat")),
+    "a compression of its own": lambda folder: _say(folder, compression="rot13"),
+    "a time of no zone": lambda folder: _say(folder, finished_at="2026-01-01T00:00:00"),
+    "a time of no zone for its rows": lambda folder: _say(
+        folder, snapshot={"taken_at": "2026-01-01T00:00:00", "lsn": None, "id": "x"}
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_what_is_no_backup_is_named_and_keeps_nobody_from_the_others(
+    call: Call, make: Make, tmp_path: Path, what: str
+) -> None:
+    make("good", hours=2)
+    HOSTILE[what](make("bad"))
+    listed = call("list", tmp_path, "--json").json
+    assert [each["name"] for each in listed["backups"]] == ["good"]
+    assert listed["damaged"] == ["bad"]
+    refused = call("verify", tmp_path, "bad", code=1)
+    assert "manifest.json cannot be read" in refused.text
+    assert "Traceback" not in refused.text
+    options = ("--daily", "0", "--weekly", "0", "--monthly", "0", "--yearly", "0")
+    assert call("prune", tmp_path, *options, "--json").json["unreadable"] == ["bad"]
 
 
 @pytest.mark.parametrize("name", ["b", "../elsewhere"])

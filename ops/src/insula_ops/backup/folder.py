@@ -1,7 +1,9 @@
 """Backups in a folder."""
 
+import errno
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,7 +49,7 @@ class Folder:
 
     def read(self, name: str, file: str) -> Iterator[bytes]:
         try:
-            with (self._root / name / file).open("rb", buffering=0) as content:
+            with open(self._root / name / file, "rb", buffering=0, opener=_not_waiting) as content:
                 while piece := content.read(_PIECE):
                     yield piece
         except OSError as error:
@@ -121,3 +123,12 @@ class FileSink:
 def _last_written(folder: Path) -> datetime:
     times = [folder.stat().st_mtime, *(entry.stat().st_mtime for entry in folder.iterdir())]
     return datetime.fromtimestamp(max(times), UTC)
+
+
+def _not_waiting(path: str, flags: int) -> int:
+    """Open a file; a pipe that somebody put there would have us wait for its writer for ever."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "it is no regular file", path)

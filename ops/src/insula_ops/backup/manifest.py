@@ -5,8 +5,10 @@ where the rest is encrypted. ``SHA256SUMS`` is what ``sha256sum -c`` takes.
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from insula_ops.backup.errors import Damaged
 
@@ -19,10 +21,14 @@ ROLES = "roles.sql"
 SEALED = ".age"
 
 
+Moment = Annotated[datetime, Meta(tz=True)]
+
+
 class File(msgspec.Struct, frozen=True):
     """A file as it lies in the store, encrypted if the backup is."""
 
-    name: str
+    name: Annotated[str, Meta(pattern=r"^[^/\x00]+$")]
+    """In the backup's own folder, and nowhere else."""
     size: int
     sha256: str
 
@@ -30,7 +36,7 @@ class File(msgspec.Struct, frozen=True):
 class Snapshot(msgspec.Struct, frozen=True):
     """The moment that a backup holds."""
 
-    taken_at: datetime
+    taken_at: Moment
     lsn: str | None
     """Where the write-ahead log stood, or None on servers that do not tell this login."""
     id: str
@@ -43,11 +49,11 @@ class Manifest(msgspec.Struct, frozen=True):
     tool: str
     pg_dump: str
     snapshot: Snapshot
-    finished_at: datetime
+    finished_at: Moment
     seconds: float
     schemas: list[str] | None
     """None: the whole database."""
-    compression: str
+    compression: Annotated[str, Meta(pattern="^(zstd|gzip|none)$")]
     recipients: list[str]
     """Public keys of those who can read it; empty: everybody."""
     tables: int
@@ -100,19 +106,26 @@ def read_manifest(text: bytes) -> Manifest:
     Raises:
         Damaged: it is none, or of a newer release.
     """
-    try:
-        manifest = msgspec.json.decode(text, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Damaged(f"{MANIFEST} cannot be read: {error}") from None
+    manifest: Manifest = _decoded(text, Manifest, MANIFEST)
     if manifest.format > FORMAT:
         raise Damaged(f"the backup has format {manifest.format}, this release knows {FORMAT}")
-    if any("/" in file.name for file in manifest.files):
-        raise Damaged(f"{MANIFEST} names files outside of the backup")
     return manifest
 
 
 def read_contents(text: bytes) -> Contents:
-    return msgspec.json.decode(text, type=Contents)
+    """
+    Raises:
+        Damaged: it is none.
+    """
+    contents: Contents = _decoded(text, Contents, CONTENTS)
+    return contents
+
+
+def _decoded(text: bytes, kind: type[Any], name: str) -> Any:
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Damaged(f"{name} cannot be read: {error}") from None
 
 
 def as_json(value: msgspec.Struct) -> bytes:

@@ -47,7 +47,14 @@ class Backup:
         return archive.read_directory(self._whole(manifest.TOC))
 
     def roles(self) -> str:
-        return self._whole(manifest.ROLES).decode()
+        """
+        Raises:
+            Damaged: they are no text.
+        """
+        try:
+            return self._whole(manifest.ROLES).decode()
+        except UnicodeDecodeError as error:
+            raise Damaged(f"{manifest.ROLES} cannot be read: {error}") from None
 
     def rows(self, file: str) -> Iterator[bytes]:
         """A table's rows as COPY text, without what ends them; checked as they come, so that what
