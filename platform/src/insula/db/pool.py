@@ -21,6 +21,7 @@ import structlog
 
 from insula.db.connection import Connection, open_connection
 from insula.db.line import Line, Waiter
+from insula.db.places import Places
 
 log = structlog.get_logger("insula.pool")
 
@@ -57,14 +58,12 @@ class Pool:
         self._dsn = dsn
         self._pooled = pooled
         self._size = size
-        self._tenants = tenants
         self._statements = statements
         self._seconds = seconds
         self._patience = patience
         self._idle: dict[Connection, None] = {}
         """In the order in which they came back."""
-        self._places: dict[str, Connection] = {}
-        """Where each tenant was served first."""
+        self._places = Places(tenants)
         self._line = Line()
         self._opening: set[asyncio.Task[None]] = set()
         self._open = 0
@@ -81,25 +80,13 @@ class Pool:
             if connection is None:
                 break
             if self._take(connection):
-                return self._seat(connection, role)
+                return self._places.seat(connection, role)
         if not self._idle and self._open < self._size:
             self._open += 1
             connection = await self._connect()
         else:
             connection = await self._wait(role)
-        return self._seat(connection, role)
-
-    def _choose(self, role: str) -> Connection | None:
-        """For who has no place, or a busy one; None: it is better to wait for it."""
-        if role not in self._places:
-            for connection in reversed(self._idle):
-                if connection.homes < self._tenants:
-                    return connection
-            return self._overfill()
-        for connection in reversed(self._idle):
-            if role in connection.tenants or len(connection.tenants) < self._tenants // 2:
-                return connection
-        return None
+        return self._places.seat(connection, role)
 
     def _take(self, connection: Connection) -> bool:
         """Whether it can be used."""
@@ -109,6 +96,12 @@ class Pool:
         self._forget(connection)
         self._open -= 1
         return False
+
+    def _choose(self, role: str) -> Connection | None:
+        """For who has no place, or a busy one; None: it is better to wait for it."""
+        if role in self._places:
+            return self._places.as_guest(role, self._idle)
+        return self._places.with_room(self._idle) or self._overfill()
 
     def _overfill(self) -> Connection:
         """None has room: this one has to take another tenant, and something is done about it."""
@@ -121,18 +114,8 @@ class Pool:
                 connection.spent = True
         return connection
 
-    def _seat(self, connection: Connection, role: str) -> Connection:
-        connection.role = role
-        connection.tenants.add(role)
-        if role not in self._places:
-            self._places[role] = connection
-            connection.homes += 1
-        return connection
-
     def _forget(self, connection: Connection) -> None:
-        for role in connection.tenants:
-            if self._places.get(role) is connection:
-                del self._places[role]
+        self._places.forget(connection)
         self._line.forget(connection)
 
     def _start_opening(self, role: str) -> asyncio.Task[None]:
@@ -259,11 +242,11 @@ class Pool:
             self._open -= 1
 
     def _is_worn(self, connection: Connection) -> bool:
-        return connection.spent or len(connection.tenants) > 1.5 * self._tenants
+        return connection.spent or self._places.is_overfull(connection)
 
     def _is_old(self, connection: Connection) -> bool:
         return (
-            connection.scripts > 2 * self._tenants
+            connection.scripts > 2 * self._places.room
             or time.monotonic() - connection.born > self._seconds
         )
 
