@@ -1,7 +1,5 @@
 """Which connection of a pool knows which tenant."""
 
-from collections.abc import Mapping
-
 from insula.db.connection import Connection
 
 
@@ -12,14 +10,14 @@ class Places(dict[str, Connection]):
     def __init__(self, room: int) -> None:
         self.room = room
 
-    def with_room(self, idle: Mapping[Connection, None]) -> Connection | None:
+    def with_room(self, idle: dict[Connection, None]) -> Connection | None:
         """Where a tenant without a place can have one, used as lately as possible."""
         for connection in reversed(idle):
             if connection.homes < self.room:
                 return connection
         return None
 
-    def as_guest(self, role: str, idle: Mapping[Connection, None]) -> Connection | None:
+    def as_guest(self, role: str, idle: dict[Connection, None]) -> Connection | None:
         """Where a tenant whose place is busy has been before, or there is ample room."""
         for connection in reversed(idle):
             if role in connection.tenants or len(connection.tenants) < self.room // 2:
