@@ -107,9 +107,9 @@ def test_a_manifest_of_a_later_release_is_not_guessed_at(
 
 
 def _deep(folder: Path) -> None:
-    _say(folder, schemas="DEEP")
+    _say(folder, what_a_later_release_may_add="DEEP")
     file = folder / "manifest.json"
-    file.write_text(file.read_text().replace('"DEEP"', "[" * 100_000))
+    file.write_text(file.read_text().replace('"DEEP"', "[" * 100_000 + "]" * 100_000))
 
 
 def _pipe(folder: Path) -> None:
