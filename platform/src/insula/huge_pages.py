@@ -76,16 +76,20 @@ class HugePages:
 
     def __init__(self) -> None:
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="huge-pages", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        if _is_wanted():
-            self._thread.start()
+        if self._thread is not None or not _is_wanted():
+            return
+        self._closing.clear()
+        self._thread = threading.Thread(target=self._run, name="huge-pages", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
         self._closing.set()
-        if self._thread.is_alive():
+        if self._thread is not None:
             self._thread.join()
+            self._thread = None
 
     def _run(self) -> None:
         while True:
