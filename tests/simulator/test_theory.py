@@ -84,6 +84,23 @@ def test_hashing_balances_and_moves_little_when_a_site_goes(  # type: ignore[no-
     assert gone.mean() <= changes < moved * gone.mean()
 
 
+@pytest.mark.parametrize("load", [0.3, 3.0, 7.0, 30.0])
+def test_whom_nobody_has_to_wait_for_is_served_as_all_are(load: float) -> None:
+    """Where servers are always as many and as quick, whole groups are served at once; one that is
+    slow by a factor of 1 is served one by one."""
+    arrivals = np.cumsum(np.random.default_rng(5).exponential(1 / load, 20_000))
+    rules = pool_rules(8, timeout=40.0)
+    slow = rules._replace(slow=np.array([[0.0, math.inf, 1.0]]))
+    together, alone = np.empty(len(arrivals)), np.empty(len(arrivals))
+    for each, answered in ((rules, together), (slow, alone)):
+        pool = new_pool(each)
+        for start in range(0, len(arrivals), 3000):
+            part = slice(start, start + 3000)
+            serve(pool, each, arrivals[part], start, answered[part])
+    assert np.allclose(together, alone, rtol=0, atol=1e-9)
+    assert (together < 0).any() == (load > 8)
+
+
 def test_a_queue_that_outlasts_the_timeout_fails_and_retries_within_the_budget() -> None:
     arrivals = np.arange(0, 1000, 0.1)
     answered = np.empty(len(arrivals))

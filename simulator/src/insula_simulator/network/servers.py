@@ -30,6 +30,8 @@ ACTIVE, HELD, PEAK = 0, 1, 2
 BUSY, TOKENS, NEXT_LOOK, SERVER_SECONDS, LAST = 0, 1, 2, 3, 4
 MOST_TOKENS = 1000.0
 """Retries that may be saved up."""
+TOGETHER = 256
+"""Requests of which it is asked at a time whether any has to wait."""
 
 
 class Pool(NamedTuple):
@@ -96,13 +98,13 @@ def _join(heap: Floats, count: int, free_at: float) -> None:
 
 
 @compiled
-def _release(pool: Pool, now: float) -> None:
-    """Forget the free times of servers that are free."""
-    counts, heap = pool.counts, pool.free_at
-    while counts[HELD] > 0 and heap[0] <= now:
-        counts[HELD] -= 1
-        heap[0] = heap[counts[HELD]]
-        _sink(heap, counts[HELD])
+def _freed(heap: Floats, held: int, now: float) -> int:
+    """Forget the free times of servers that are free; answers how many are busy."""
+    while held > 0 and heap[0] <= now:
+        held -= 1
+        heap[0] = heap[held]
+        _sink(heap, held)
+    return held
 
 
 @compiled
@@ -120,7 +122,7 @@ def _look(pool: Pool, rules: PoolRules, now: float) -> None:
         counts[HELD] += 1
         counts[ACTIVE] += 1
     while counts[ACTIVE] > wanted:
-        _release(pool, now)
+        counts[HELD] = _freed(pool.free_at, counts[HELD], now)
         if counts[HELD] >= counts[ACTIVE]:
             break
         counts[ACTIVE] -= 1
@@ -149,7 +151,7 @@ def _attempt(pool: Pool, rules: PoolRules, time: float, chance: float) -> float:
             _look(pool, rules, gauges[NEXT_LOOK])
     _pass(pool, time)
     counts, heap = pool.counts, pool.free_at
-    _release(pool, time)
+    counts[HELD] = _freed(heap, counts[HELD], time)
     waits = counts[HELD] >= counts[ACTIVE]
     begin = heap[0] if waits else time
     if begin - time > rules.timeout:
@@ -185,6 +187,8 @@ def serve(pool: Pool, rules: PoolRules, times: Floats, first: int, answered: Flo
         tokens = min(tokens + begin * rules.retry_budget, MOST_TOKENS)
         if begin > 0:
             _pass(pool, times[begin - 1])
+        if begin < times.size:
+            fill_exponential(rules.seed, SERVICE, first + begin, answered[begin:])
     for i in range(begin, times.size):
         while head < tail and times[waiting[head]] + rules.timeout <= times[i]:
             _retry(pool, rules, times, first, answered, waiting[head])
@@ -221,21 +225,60 @@ def _serve_steadily(
     answered: Floats,
 ) -> int:
     """What ``serve`` comes to for servers that are always as many and as quick as ever, up to the
-    first request whose queue outlasts the timeout. ``answered`` has the chances at first. Answers
-    how many were served."""
-    held, active = counts[HELD], counts[ACTIVE]
-    served = times.size
+    first request whose queue outlasts the timeout. ``answered`` has the chances at first, and of
+    those not served the seconds that a server would have taken. Answers how many were served."""
     for i in range(times.size):
-        time = times[i]
-        while held > 0 and heap[0] <= time:
-            held -= 1
-            heap[0] = heap[held]
-            _sink(heap, held)
-        takes = service * (1.0 - spread + spread * answered[i])
+        answered[i] = service * (1.0 - spread + spread * answered[i])
+    for start in range(0, times.size, TOGETHER):
+        end = min(start + TOGETHER, times.size)
+        if not _serve_at_once(heap, counts, times, answered, start, end):
+            served = _queue(heap, counts, timeout, times, answered, start, end)
+            if served < end:
+                return served
+    return times.size
+
+
+@compiled
+def _serve_at_once(
+    heap: Floats, counts: Ints, times: Floats, takes: Floats, start: int, end: int
+) -> bool:
+    """Requests none of which waits, if that is plain to see: never do as many come within the
+    longest service of them as there are servers free at first."""
+    held, last, longest = _freed(heap, counts[HELD], times[start]), times[end - 1], 0.0
+    for i in range(start, end):
+        longest = max(longest, takes[i])
+    longest += 1e-12 * last  # more than what rounding makes of times
+    free, crowded = counts[ACTIVE] - held, 0
+    for i in range(start + free, end):
+        crowded += times[i] - times[i - free] <= longest
+    counts[HELD] = held
+    if free <= 0 or crowded > 0:
+        return False
+    held, i = _freed(heap, held, last), end - 1
+    while i >= start and times[i] + longest > last:
+        if times[i] + takes[i] > last:
+            _join(heap, held, times[i] + takes[i])
+            held += 1
+        i -= 1
+    counts[HELD] = held
+    return True
+
+
+@compiled
+def _queue(
+    heap: Floats, counts: Ints, timeout: float, times: Floats, answered: Floats, start: int,
+    end: int,
+) -> int:  # fmt: skip
+    """One after the other. Answers which is the first whose queue outlasts the timeout, or the
+    end."""
+    held, active = counts[HELD], counts[ACTIVE]
+    served = end
+    for i in range(start, end):
+        time, takes = times[i], answered[i]
+        held = _freed(heap, held, time)
         if held < active:
             _join(heap, held, time + takes)
             held += 1
-            answered[i] = takes
         elif heap[0] - time > timeout:
             served = i
             break
