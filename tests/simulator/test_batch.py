@@ -4,8 +4,9 @@ against the formulas they stand for."""
 import math
 
 import numpy as np
+import numpy.typing as npt
 import pytest
-from insula_simulator.batch import Batch, brought_back, sorted_by_site
+from insula_simulator.batch import Batch, Sent, sorted_by_site
 from insula_simulator.crew import Crew
 from insula_simulator.network.latency import doublings
 from insula_simulator.network.traffic import alias_table, packed
@@ -33,20 +34,32 @@ def test_a_batch_split_and_merged_again_is_in_order_of_time(count: int) -> None:
         assert (part.keys == requests.keys[requests.origins == site]).all()
         assert (part.times == requests.times[requests.origins == site]).all()
     asked = [np.flatnonzero(part.sizes % 3 == 0) for part in split.parts]
-    asks, order = split.asks(asked, Shelf())
+    merged = split.merged(
+        [send(*each) for each in zip(split.parts, asked, split.rooms, strict=True)], Shelf()
+    )
     wanted = requests.only(requests.sizes % 3 == 0)
-    assert (asks.numbers == wanted.numbers).all()
-    assert (asks.origins == wanted.origins).all()
-    back = brought_back(asks.times, order, [len(rows) for rows in asked])
+    for column in ("numbers", "keys", "sizes", "times", "origins"):
+        assert (getattr(merged.batch, column) == getattr(wanted, column)).all()
+    assert (merged.bodies == wanted.sizes + 1).all()
+    back = merged.brought_back(merged.batch.times)
     for part, rows, times in zip(split.parts, asked, back, strict=True):
         assert (part.times[rows] == times).all()
+
+
+def send(part: Batch, rows: npt.NDArray[np.int64], room: Sent) -> Sent:
+    """What a site does with the memory that it is given."""
+    sent = room.part(0, len(rows))
+    sent.rows[:], sent.bodies[:] = rows, part.sizes[rows] + 1
+    for column in ("numbers", "keys", "sizes", "times"):
+        getattr(sent, column)[:] = getattr(part, column)[rows]
+    return sent
 
 
 def test_the_next_chunk_takes_the_memory_of_the_last() -> None:
     shelf = Shelf()
     first = sorted_by_site(batch(1000), batch(1000).origins, SITES, shelf)
     second = sorted_by_site(batch(900), batch(900).origins, SITES, shelf)
-    assert np.shares_memory(first.batch.keys, second.batch.keys)
+    assert np.shares_memory(first.parts[0].keys, second.parts[0].keys)
     assert sum(len(part) for part in second.parts) == 900
 
 

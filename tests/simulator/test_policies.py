@@ -93,6 +93,29 @@ def test_no_policy_beats_belady_when_objects_count_one() -> None:
     assert [policy for policy, hits in others.items() if hits == best] == ["belady"]
 
 
+@pytest.mark.parametrize("policy", ["lru", "fifo", "clock", "sieve"])
+def test_a_queue_is_the_same_once_what_it_left_behind_is_swept_up(policy: str) -> None:
+    """A queue's log is swept when it is full, which short chunks make it many times."""
+    keys, sizes, following = (np.tile(column, 5) for column in zipf_trace(7, sized=True))
+    cache = Cache(policy, 40_000)
+    parts = [
+        cache.replay(keys[start : start + 100], sizes[start : start + 100])
+        for start in range(0, len(keys), 100)
+    ]
+    hits = np.concatenate(parts) >= 0
+    assert len(cache.state.log) < len(keys) / 8
+    assert (hits == oracle_hits(policy, keys, sizes, following, 40_000)).all()
+
+
+@pytest.mark.parametrize("policy", ["lru", "sieve", "s3fifo"])
+def test_what_is_there_is_found_however_the_table_has_grown(policy: str) -> None:
+    keys = np.random.default_rng(1).permutation(300_000)
+    ones, cache = np.ones_like(keys), Cache(policy, 10_000_000)
+    for part in np.array_split(keys, 300):
+        assert (cache.replay(part, ones[: len(part)]) < 0).all()
+    assert (cache.replay(keys, ones) >= 0).all()
+
+
 def test_memory_follows_what_a_cache_knows_and_not_the_trace() -> None:
     cache = Cache("arc", 500)
     lengths = set()

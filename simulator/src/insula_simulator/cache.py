@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from insula_simulator.engine.log import with_log
 from insula_simulator.engine.state import TOP, Ints, with_room
 from insula_simulator.engine.table import hash_all
 from insula_simulator.policies import POLICIES
@@ -37,6 +38,8 @@ class Cache:
         if following is None:
             following = keys
         self.state = with_room(self.state, self.policy.rows * len(keys))
+        if self.policy.logged:
+            self.state = with_log(self.state, len(keys))
         hash_all(keys, slots)
         self.policy.kernel(self.state, keys, sizes, following, slots)
         return slots

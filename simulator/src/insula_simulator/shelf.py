@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from insula_simulator.engine.memory import zeros
+
 
 @dataclass(slots=True)
 class Shelf:
@@ -18,5 +20,5 @@ class Shelf:
         """With anything in it, at first zeros."""
         kept = self.kept.get(name)
         if kept is None or len(kept) < length:
-            kept = self.kept[name] = np.zeros(length, dtype)
+            kept = self.kept[name] = zeros((length + length // 8,), dtype)
         return kept[:length]

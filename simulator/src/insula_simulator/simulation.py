@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from insula_simulator import layout
 from insula_simulator.balanced import balanced
-from insula_simulator.batch import COLUMNS, Batch, Sorted, brought_back, sorted_by_site
+from insula_simulator.batch import COLUMNS, Batch, Sorted, sorted_by_site
 from insula_simulator.cache import Cache
 from insula_simulator.content.background import Background, Brought
 from insula_simulator.content.catalogue import plain_terms
@@ -222,7 +222,9 @@ class Simulation:
         """The answer has the next chunk, made while shields and origin, which keep fewer threads
         busy, are at work."""
         split = chunk.split
-        answers = crew.each(lambda i: self.edges[i].answer(split.parts[i]), len(self.edges))
+        answers = crew.each(
+            lambda i: self.edges[i].answer(split.parts[i], split.rooms[i]), len(self.edges)
+        )
         following = crew.meanwhile(upcoming)
         took = self._fetch(crew, split, answers)
         crew.each(lambda i: self._finish(i, split.parts[i], answers[i], took[i]), len(took))
@@ -230,11 +232,10 @@ class Simulation:
 
     def _fetch(self, crew: Crew, split: Sorted, answers: list[Answers]) -> list[Floats]:
         """For each edge the seconds that its fetches took, -1 where they failed."""
-        asks, order = split.asks([answer.asked for answer in answers], self._asks)
+        merged = split.merged([answer.sent for answer in answers], self._asks)
+        asks = merged.batch
         # Shields count the bytes of what they send themselves.
-        unsized = self.shields and not self.peers
-        every = [] if unsized else [answer.bodies for answer in answers]
-        bodies = np.concatenate(every)[order] if every else NO_BODIES
+        bodies = merged.bodies if self.peers or not self.shields else NO_BODIES
         if self.peers:
             filled, seconds = self.peers.fill(asks, bodies)
             rest = np.flatnonzero(~filled)
@@ -242,7 +243,7 @@ class Simulation:
             seconds[rest] = np.where(up >= 0, seconds[rest] + up, -1.0)
         else:
             seconds = self._upstream(crew, asks, bodies)
-        return brought_back(seconds, order, [len(answer.asked) for answer in answers])
+        return merged.brought_back(seconds)
 
     def _upstream(self, crew: Crew, asks: Batch, bodies: Ints) -> Floats:
         if self.shields:

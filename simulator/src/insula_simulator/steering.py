@@ -1,7 +1,7 @@
 """Which edge answers each request: what decides is chosen once, by the scenario."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +22,7 @@ from insula_simulator.network.routing import (
 from insula_simulator.network.steering import SLICES, Probing, Steered, steer, steer_bounded
 from insula_simulator.reach import alive, known_by_time, nearest
 from insula_simulator.scenario import Routing, Scenario, Site
+from insula_simulator.shelf import Shelf
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -44,9 +45,10 @@ class ByTable:
     changes: Floats
     which: Ints
     tables: Ints
+    shelf: Shelf = field(default_factory=Shelf)
 
     def choose(self, batch: Batch) -> Ints:
-        chosen = np.empty(len(batch), np.int64)
+        chosen = self.shelf.take("chosen", len(batch))
         first = int(batch.numbers[0]) if len(batch) else 0
         route(
             self.mode, self.seed, first, batch.keys, batch.origins, batch.times,

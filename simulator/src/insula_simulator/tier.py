@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.balanced import BalancedServers
-from insula_simulator.batch import Batch
+from insula_simulator.batch import Batch, Sent
 from insula_simulator.cache import Cache
 from insula_simulator.content.background import Brought
 from insula_simulator.content.looks import Look, Looks
 from insula_simulator.content.storage import Storage
 from insula_simulator.engine.memory import lengthened
-from insula_simulator.engine.state import REFUSED
+from insula_simulator.engine.state import EXPIRES, READY, REFUSED
 from insula_simulator.network import freshness
 from insula_simulator.network.peeking import peek
 from insula_simulator.network.servers import Pool, PoolRules, new_pool, serve
@@ -20,6 +20,7 @@ from insula_simulator.network.settling import (
     ANSWERED,
     BYTES,
     FAILED,
+    LOST,
     TOOK,
     send_upstream,
     settle,
@@ -40,14 +41,13 @@ NO_PURGES = np.empty((0, 2))
 @dataclass(slots=True)
 class Answers:
     """What a site did with a batch. ``waits`` are seconds for a fetch under way, ``inside`` seconds
-    in the site's own servers (negative: its queue was too long), ``asked`` the rows sent upstream,
-    ``bodies`` the bytes of each answer from there, and ``slots`` what the cache answered."""
+    in the site's own servers (negative: its queue was too long), ``sent`` what it asks upstream,
+    and ``slots`` what the cache answered."""
 
     fates: Fates
     waits: Floats
     inside: Floats
-    asked: Ints
-    bodies: Ints
+    sent: Sent
     slots: Ints
 
 
@@ -76,7 +76,8 @@ class Tier:
     expires: Floats = field(init=False)
     ready: Floats = field(init=False)
     instants: Floats = field(default_factory=lambda: np.zeros((0, 2)))
-    """``expires`` and ``ready`` of each slot side by side: they are needed together."""
+    """``expires`` and ``ready`` of each slot side by side: they are needed together. Where nodes of
+    the cache have room for them, they are there."""
     began: Floats = field(default_factory=lambda: np.zeros(0))
     shelf: Shelf = field(default_factory=Shelf)
     arrived: int = 0
@@ -88,10 +89,11 @@ class Tier:
     def __post_init__(self) -> None:
         rules = self.pool_rules
         self.pool = new_pool(rules)
-        self.expires, self.ready = self.instants.T
+        self._grow()
 
-    def answer(self, batch: Batch) -> Answers:
-        """Requests of this site in order of time; while it is down they fail."""
+    def answer(self, batch: Batch, room: Sent) -> Answers:
+        """Requests of this site in order of time; while it is down they fail. ``room`` takes what
+        it sends upstream."""
         count, dead = len(batch), self._dead(batch)
         if dead is None:
             fates, waits, inside, slots = self._answer(batch)
@@ -100,14 +102,18 @@ class Tier:
             waits, inside = np.zeros(count), np.zeros(count)
             rows = ~dead
             fates[rows], waits[rows], inside[rows], slots[rows] = self._answer(batch.only(rows))
-        asked, bodies = (self.shelf.take(name, count) for name in ("asked", "bodies"))
-        asks = send_upstream(
-            ASKS_UPSTREAM, self.seed, self.unchanged, batch.numbers, batch.sizes, inside, fates,
-            asked, bodies,
-        )  # fmt: skip
+        sent = self._send(batch, inside, fates, room)
         self.arrived += count if self.brought is None else int((batch.numbers >= 0).sum())
-        self.asked += asks
-        return Answers(fates, waits, inside, asked[:asks], bodies[:asks], slots)
+        self.asked += len(sent)
+        return Answers(fates, waits, inside, sent, slots)
+
+    def _send(self, batch: Batch, inside: Floats, fates: Fates, room: Sent) -> Sent:
+        asks = send_upstream(
+            ASKS_UPSTREAM, self.seed, self.unchanged, batch.numbers, batch.keys, batch.sizes,
+            batch.times, inside, fates, room.rows, room.numbers, room.keys, room.sizes, room.times,
+            room.bodies,
+        )  # fmt: skip
+        return room.part(0, asks)
 
     def _dead(self, batch: Batch) -> Flags | None:
         """Which requests find the site down; None when that is nobody."""
@@ -124,7 +130,7 @@ class Tier:
         slots = self.cache.replay(
             batch.keys, look.sizes, slots=self.shelf.take("slots", len(batch))
         )
-        self._grow(len(self.cache.state.nodes))
+        self._grow()
         fates = self.shelf.take("fates", len(batch), np.uint8)
         waits, served = (self.shelf.take(name, len(batch), "f8") for name in ("waits", "served"))
         freshness.judge(
@@ -172,13 +178,12 @@ class Tier:
         """Put what upstream took for each of the rows asked (-1: failed) into ``inside`` and the
         fates. The answer has the bytes that each request fetched. The next chunk's fetches take as
         long as these did on average."""
-        lost = (len(took) and took.min() < 0) or (len(batch) and answers.inside.min() < 0)
-        fetched, sums = self.shelf.take("fetched", len(answers.fates)), np.empty(4)
+        fetched, sums = self.shelf.take("fetched", len(answers.fates)), np.empty(5)
         settle(
-            float(self.terms[0, freshness.IF_ERROR]), answers.asked, answers.bodies, took,
+            float(self.terms[0, freshness.IF_ERROR]), answers.sent.rows, answers.sent.bodies, took,
             answers.fates, answers.waits, answers.inside, fetched, sums,
         )  # fmt: skip
-        if lost:
+        if sums[LOST]:
             self._settle_failures(batch, answers, took)
             sums[FAILED] = (answers.fates == freshness.ERROR).sum()
         if self.brought is not None:
@@ -191,14 +196,18 @@ class Tier:
 
     def _settle_failures(self, batch: Batch, answers: Answers, took: Floats) -> None:
         settle_failures(
-            self.rules, answers.slots, batch.times, answers.asked, took, answers.fates,
+            self.rules, answers.slots, batch.times, answers.sent.rows, took, answers.fates,
             np.zeros(self.cache.known), self.expires, self.ready,
         )  # fmt: skip
 
-    def _grow(self, rows: int) -> None:
-        used = len(self.instants)
-        if rows > used:
-            self.instants = lengthened(self.instants, used, rows)
-            self.expires, self.ready = self.instants.T
-            if self.rules.purging:
-                self.began = lengthened(self.began, used, rows)
+    def _grow(self) -> None:
+        nodes, used = self.cache.state.nodes, len(self.instants)
+        if len(nodes) == used:
+            return
+        if self.cache.policy.small:
+            self.instants = nodes.view(np.float64)[:, EXPIRES : READY + 1]
+        else:
+            self.instants = lengthened(self.instants, used, len(nodes))
+        self.expires, self.ready = self.instants.T
+        if self.rules.purging:
+            self.began = lengthened(self.began, used, len(nodes))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.balanced import BalancedServers
-from insula_simulator.batch import Batch, brought_back, sorted_by_site
+from insula_simulator.batch import Batch, sorted_by_site
 from insula_simulator.crew import Crew
 from insula_simulator.network.freshness import ERROR
 from insula_simulator.network.routing import BY_REGION, route
@@ -60,11 +60,11 @@ class Shields:
             np.arange(len(self.tables)), self.tables, chosen,
         )  # fmt: skip
         split = sorted_by_site(batch, chosen, len(self.tiers), self.rows)
-        answers = crew.each(lambda i: self.tiers[i].answer(split.parts[i]), len(self.tiers))
-        asks, order = split.asks([answer.asked for answer in answers], self.asks)
-        bodies = np.concatenate([answer.bodies for answer in answers])
-        got = origin.fetch(asks, bodies[order])
-        took = brought_back(got, order, [len(answer.asked) for answer in answers])
+        answers = crew.each(
+            lambda i: self.tiers[i].answer(split.parts[i], split.rooms[i]), len(self.tiers)
+        )
+        merged = split.merged([answer.sent for answer in answers], self.asks)
+        took = merged.brought_back(origin.fetch(merged.batch, merged.bodies))
         up = crew.each(lambda i: self._settle(i, split.parts[i], answers[i], took[i]), len(took))
         seconds = np.empty(len(batch))
         seconds[split.rows] = np.concatenate(up)

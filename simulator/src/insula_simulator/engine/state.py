@@ -18,8 +18,13 @@ Floats = npt.NDArray[np.float64]
 # Columns of a node. PREV is towards the head of a list (newest), NEXT towards its tail.
 KEY, SIZE, PREV, NEXT, A, B, C, D = range(8)
 COLUMNS = 8
-FEW_COLUMNS = 4
-"""Of a policy that has no use for A to D."""
+LINK = SIZE
+"""Of a row that nothing uses: the next such row, as ``-2 - row``."""
+WHERE, EXPIRES, READY = 1, 2, 3
+"""Columns of a small node: where it is in its queue (see ``log`` and ``chain``) beside the key, and
+two for whoever looks after the freshness of what is cached: floats, which the cache leaves alone.
+So all that a hit needs is in one cache line; ``sizes`` are asked for when something leaves."""
+SMALL_COLUMNS = 4
 
 # Registers every policy has.
 CAPACITY, USED, FREE, TOP, LIVE, HAND, NOW = range(7)
@@ -32,6 +37,7 @@ RESERVED, AHEAD = 1 << 22, 4
 """Room is made for so many rows at once, or so many times those needed: rows that nobody uses take
 no memory, and to move those in use takes time."""
 
+
 NONE = -1
 REFUSED = -1
 """What a policy answers for a miss that it does not store. A hit is answered by the object's slot,
@@ -39,8 +45,9 @@ a stored miss by ``-2 - slot``."""
 
 
 class State(NamedTuple):
-    """One cache. ``scores`` (floats), ``heap`` (slots) and ``sketch`` (counters) are of length one
-    where a policy has no use for them."""
+    """One cache. ``scores`` (floats), ``heap`` (slots), ``sketch`` (counters), ``log`` (slots) and
+    ``sizes`` (bytes, where nodes are small) are of length one where a policy has no use for them.
+    """
 
     nodes: npt.NDArray[np.int64]
     table: npt.NDArray[np.int64]
@@ -49,9 +56,13 @@ class State(NamedTuple):
     scores: npt.NDArray[np.float64]
     heap: npt.NDArray[np.int64]
     sketch: npt.NDArray[np.uint32]
+    log: npt.NDArray[np.int32]
+    sizes: npt.NDArray[np.int64]
 
 
-def empty_state(capacity: int, *, columns: int, scored: bool, heaped: bool, counters: int) -> State:
+def empty_state(
+    capacity: int, *, small: bool, logged: bool, scored: bool, heaped: bool, counters: int
+) -> State:
     """Memory for a cache of ``capacity`` bytes that knows nothing yet."""
     rows, places = 1024, 4096
     regs = np.zeros(REGISTERS, np.int64)
@@ -60,13 +71,15 @@ def empty_state(capacity: int, *, columns: int, scored: bool, heaped: bool, coun
     for base in range(LISTS, REGISTERS, 4):
         regs[base] = regs[base + 1] = NONE
     return State(
-        nodes=np.zeros((rows, columns), np.int64),
+        nodes=np.zeros((rows, SMALL_COLUMNS if small else COLUMNS), np.int64),
         table=np.zeros(places, np.int64),
         regs=regs,
         floats=np.zeros(4, np.float64),
         scores=np.zeros(rows if scored else 1, np.float64),
         heap=np.zeros(rows + 1 if heaped else 1, np.int64),
         sketch=np.zeros(max(1, counters), np.uint32),
+        log=np.zeros(places if logged else 1, np.int32),
+        sizes=np.zeros(rows if small else 1, np.int64),
     )
 
 
@@ -78,6 +91,8 @@ def with_room(state: State, more: int) -> State:
         state = state._replace(nodes=lengthened(state.nodes, used, rows))
         if len(state.scores) > 1:
             state = state._replace(scores=lengthened(state.scores, used, rows))
+        if len(state.sizes) > 1:
+            state = state._replace(sizes=lengthened(state.sizes, used, rows))
         if len(state.heap) > 1:
             state = state._replace(heap=lengthened(state.heap, used + 1, rows + 1))
     places = len(state.table)

@@ -9,12 +9,14 @@ from insula_simulator.engine.prefetch import prefetch
 from insula_simulator.engine.state import (
     FREE,
     KEY,
+    LINK,
     LIVE,
     NEXT,
     NONE,
     PREV,
     SIZE,
     TOP,
+    USED,
     Ints,
     State,
 )
@@ -47,11 +49,12 @@ def hash_all(keys: Ints, tags: Ints) -> None:
 @compiled
 def find(state: State, key: int) -> int:
     """The slot of an id, or -1."""
-    return _find(state, key, hash31(key))
+    return find_hashed(state, key, hash31(key))
 
 
 @compiled
-def _find(state: State, key: int, tag: int) -> int:
+def find_hashed(state: State, key: int, tag: int) -> int:
+    """As ``find``, given the id's hash."""
     table = state.table
     mask = table.size - 1
     place = tag & mask
@@ -70,16 +73,38 @@ def _find(state: State, key: int, tag: int) -> int:
 def find_next(state: State, keys: Ints, tags: Ints, i: int) -> int:
     """The slot of the i-th of these ids, or -1, given their hashes (``hash_all``). What finding
     the ones after it will read is fetched meanwhile: first their places in the table, then their
-    nodes, then the neighbours in lists, each when what leads there has arrived."""
-    table, nodes = state.table, state.nodes
-    mask, last = table.size - 1, tags.size - 1
-    prefetch(table, tags[min(i + 3 * AHEAD, last)] & mask)
-    slot = (table[tags[min(i + 2 * AHEAD, last)] & mask] & _SLOT) - 1
-    prefetch(nodes, max(slot, 0))
-    slot = max((table[tags[min(i + AHEAD, last)] & mask] & _SLOT) - 1, 0)
+    nodes, when what leads there has arrived."""
+    table, last = state.table, tags.size - 1
+    prefetch(table, tags[min(i + 2 * AHEAD, last)] & (table.size - 1))
+    prefetch(state.nodes, _likely(state, tags[min(i + AHEAD, last)]))
+    return find_hashed(state, keys[i], tags[i])
+
+
+@compiled
+def find_linked(state: State, keys: Ints, tags: Ints, i: int) -> int:
+    """As ``find_next`` for what is in lists: their neighbours there are fetched too."""
+    nodes, slot = state.nodes, fetch_next(state, tags, i)
     prefetch(nodes, max(nodes[slot, PREV], 0))
     prefetch(nodes, max(nodes[slot, NEXT], 0))
-    return _find(state, keys[i], tags[i])
+    return find_hashed(state, keys[i], tags[i])
+
+
+@compiled
+def fetch_next(state: State, tags: Ints, i: int) -> int:
+    """What ``find_next`` fetches, a step earlier. Answers a slot whose node has arrived, likely
+    that of an id to come."""
+    table, last = state.table, tags.size - 1
+    prefetch(table, tags[min(i + 3 * AHEAD, last)] & (table.size - 1))
+    prefetch(state.nodes, _likely(state, tags[min(i + 2 * AHEAD, last)]))
+    return _likely(state, tags[min(i + AHEAD, last)])
+
+
+@compiled
+def _likely(state: State, tag: int) -> int:
+    """The slot at an id's own place, where most are; 0 if there is none."""
+    entry = state.table[tag & (state.table.size - 1)]
+    slot: int = max((entry & _SLOT) - 1, 0)
+    return slot
 
 
 @compiled
@@ -91,33 +116,62 @@ def take_slot(state: State) -> int:
         slot = regs[TOP]
         regs[TOP] += 1
     else:
-        regs[FREE] = state.nodes[slot, NEXT]
+        regs[FREE] = -2 - state.nodes[slot, LINK]
     return slot
 
 
 @compiled
 def give_slot_back(state: State, slot: int) -> None:
-    state.nodes[slot, NEXT] = state.regs[FREE]
+    state.nodes[slot, LINK] = -2 - state.regs[FREE]
     state.regs[FREE] = slot
 
 
 @compiled
 def add(state: State, key: int, size: int) -> int:
     """Know a new id; the answer is its slot, in no list yet."""
-    slot = take_slot(state)
+    slot = enter(state, key, hash31(key))
     node = state.nodes[slot]
-    node[KEY] = key
     node[SIZE] = size
     node[2:] = 0
+    return slot
+
+
+@compiled
+def enter(state: State, key: int, tag: int) -> int:
+    """Know a new id, given its hash; the answer is its slot, which has the key and nothing else."""
+    slot = take_slot(state)
+    state.nodes[slot, KEY] = key
     table = state.table
     mask = table.size - 1
-    tag = hash31(key)
     place = tag & mask
     while table[place] != 0:
         place = (place + 1) & mask
     table[place] = (tag << 32) | (slot + 1)
     state.regs[LIVE] += 1
     return slot
+
+
+@compiled
+def store(state: State, key: int, tag: int, size: int) -> int:
+    """As ``add`` where nodes are small."""
+    slot = enter(state, key, tag)
+    state.sizes[slot] = size
+    state.regs[USED] += size
+    return slot
+
+
+@compiled
+def drop(state: State, slot: int) -> None:
+    """The reverse of ``store``, of an id that is in no queue any more."""
+    state.regs[USED] -= state.sizes[slot]
+    forget(state, slot)
+
+
+@compiled
+def fetch_for_drop(state: State, slot: int) -> None:
+    """``drop`` is to come; the node is there already."""
+    prefetch(state.sizes, slot)
+    prefetch(state.table, hash31(state.nodes[slot, KEY]) & (state.table.size - 1))
 
 
 @compiled

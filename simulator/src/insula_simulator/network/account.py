@@ -94,13 +94,18 @@ def account(
 def _draw_ways(
     network: Network, numbers: Ints, sizes: Ints, fates: Fates, inside: Floats, trips: Floats
 ) -> None:
-    """Jitter on top of ``inside``, and how many round trips each takes."""
+    """Jitter on top of ``inside``, and how many round trips each takes, negative of those that may
+    lose something."""
+    most = 0.0
+    for region in range(network.loss.size):
+        most = max(most, network.loss[region])
     for i in range(numbers.size):
         fate = fates[i]
         size = 0 if (fate == ERROR) | (fate == NEGATIVE) else sizes[i]
         bits = mixed(network.seed, JITTER, numbers[i])
         inside[i] = max(inside[i], 0.0) + jitter(network, bits)
-        trips[i] = round_trips_of(network, bits, size)
+        taken = round_trips_of(network, bits, size)
+        trips[i] = -taken if may_lose(most, size, bits) else taken
 
 
 @compiled
@@ -109,15 +114,15 @@ def _count(
     regions: Ints, sizes: Ints, fates: Fates, inside: Floats, fetched: Ints, trips: Floats,
 ) -> None:  # fmt: skip
     """Fates and bytes; and what depends on the region."""
-    by_time, sent, loss, bandwidth = ledger.fates, ledger.bytes, network.loss, network.bandwidth
+    by_time, sent, bandwidth = ledger.fates, ledger.bytes, network.bandwidth
     bins, a_second = by_time.shape[0], 1.0 / bin_width
     for i in range(times.size):
         at = min(int(times[i] * a_second), bins - 1)
         fate, region = fates[i], regions[i]
         size = 0 if (fate == ERROR) | (fate == NEGATIVE) else sizes[i]
-        inside[i] += trips[i] * rtts[region] + size / bandwidth[region]
-        bits = mixed(network.seed, JITTER, numbers[i])
-        if may_lose(network, loss[region], size, bits):
+        inside[i] += abs(trips[i]) * rtts[region] + size / bandwidth[region]
+        if trips[i] < 0:
+            bits = mixed(network.seed, JITTER, numbers[i])
             inside[i] += lost(network, region, rtts[region], size, bits)
         by_time[at, fate] += 1
         sent[at, DELIVERED] += size

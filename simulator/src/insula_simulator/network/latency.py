@@ -90,7 +90,7 @@ def first_window(fresh: bool) -> float:
 
 
 @compiled
-def may_lose(network: Network, loss: float, size: int, bits: np.uint64) -> bool:
+def may_lose(loss: float, size: int, bits: np.uint64) -> bool:
     """False where surely nothing is lost: no chance is above the sum of the segments' chances. So
     the power that it takes to be sure is seldom needed."""
     return float(bits & _24_BITS) < loss * (size + SEGMENT) * (_24_PLACES / SEGMENT)

@@ -22,36 +22,37 @@ Floats = npt.NDArray[np.float64]
 Fates = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.bool_]
 
-TOOK, ANSWERED, BYTES, FAILED = range(4)
+TOOK, ANSWERED, BYTES, FAILED, LOST = range(5)
 """What ``settle`` sums up: seconds of fetches, fetches that were answered, their bytes; requests
-that failed."""
+that failed; and those that a queue or upstream did not take."""
 
 
 @compiled
 def send_upstream(
-    asks: Flags,
-    seed: int,
-    unchanged: float,
-    numbers: Ints,
-    sizes: Ints,
-    served: Floats,
-    fates: Fates,
-    asked: Ints,
-    bodies: Ints,
-) -> int:
-    """Collect the rows whose fate ``asks`` upstream and the bytes of each answer: none where a
-    revalidation finds nothing new. Who found the queue too long fails. Answers how many."""
+    asks: Flags, seed: int, unchanged: float, numbers: Ints, keys: Ints, sizes: Ints,
+    times: Floats, served: Floats, fates: Fates, rows: Ints, sent_numbers: Ints, sent_keys: Ints,
+    sent_sizes: Ints, sent_times: Floats, bodies: Ints,
+) -> int:  # fmt: skip
+    """Collect the rows whose fate ``asks`` upstream, their columns, and the bytes of each answer:
+    none where a revalidation finds nothing new. Who found the queue too long fails. Answers how
+    many."""
     count = 0
     for i in range(fates.size):
         if served[i] < 0:
             fates[i] = ERROR
         # Written in any case, and kept if it counts: nobody could guess whether.
-        asked[count] = i
-        bodies[count] = sizes[i]
+        rows[count] = i
+        count += asks[fates[i]]
+    for k in range(count):
+        i = rows[k]
+        sent_numbers[k] = numbers[i]
+        sent_keys[k] = keys[i]
+        sent_sizes[k] = sizes[i]
+        sent_times[k] = times[i]
+        bodies[k] = sizes[i]
         again = (fates[i] == REVALIDATED) | (fates[i] == STALE)
         if again and uniform(seed, CHANGED, numbers[i]) < unchanged:
-            bodies[count] = 0
-        count += asks[fates[i]]
+            bodies[k] = 0
     return count
 
 
@@ -71,11 +72,14 @@ def settle(
     seconds in the site's servers, but for revalidations in the background, for which nobody waits;
     fills in the bytes fetched, and settles the fates of fetches that failed."""
     sums[:] = 0.0
+    lost = 0
     for i in range(fates.size):
+        lost += inside[i] < 0
         inside[i] = max(inside[i], 0.0) + waits[i]
         fetched[i] = 0
     for k in range(asked.size):
         i = asked[k]
+        lost += took[k] < 0
         if took[k] >= 0:
             sums[TOOK] += took[k]
             sums[ANSWERED] += 1
@@ -87,6 +91,7 @@ def settle(
             fates[i] = STALE_ERROR
         elif fates[i] != STALE:
             fates[i] = ERROR
+    sums[LOST] = lost
     for i in range(fates.size):
         sums[FAILED] += fates[i] == ERROR
 

@@ -9,10 +9,12 @@ Ints = npt.NDArray[np.int64]
 
 
 @compiled
-def sort_by_site(sites: Ints, starts: Ints, places: Ints, rows: Ints) -> None:
+def sort_by_site(
+    sites: Ints, starts: Ints, places: Ints, rows: Ints, numbers: Ints, sent: Ints
+) -> None:
     """``places`` receives where each row goes when those of the first site come first, then those
-    of the second, and so on, each in order; ``rows`` which row is at each place; ``starts`` (one
-    longer than there are sites) where each site begins."""
+    of the second, and so on, each in order; ``rows`` which row is at each place, ``sent`` its
+    number; ``starts`` (one longer than there are sites) where each site begins."""
     starts[:] = 0
     for i in range(sites.size):
         starts[sites[i] + 1] += 1
@@ -23,6 +25,7 @@ def sort_by_site(sites: Ints, starts: Ints, places: Ints, rows: Ints) -> None:
         starts[sites[i]] += 1
         places[i] = place
         rows[place] = i
+        sent[place] = numbers[i]
     for site in range(starts.size - 1, 0, -1):
         starts[site] = starts[site - 1]
     starts[0] = 0
@@ -42,14 +45,38 @@ def spread(values: Ints, rows: Ints, places: Ints) -> None:
 
 
 @compiled
-def sort_rows(rows: Ints, marks: Ints, order: Ints) -> None:
-    """``order``, which is longer by one, receives where the least of ``rows`` is, then the next,
-    and so on. ``marks`` is as long as rows can be large, and zero; it is left so."""
+def gather_two(values: Ints, others: Ints, rows: Ints, chosen: Ints, other_chosen: Ints) -> None:
+    """Two at a time, which reads ``rows`` once."""
     for i in range(rows.size):
-        marks[rows[i]] = i + 1
+        row = rows[i]
+        chosen[i] = values[row]
+        other_chosen[i] = others[row]
+
+
+@compiled
+def spread_two(values: Ints, others: Ints, rows: Ints, places: Ints, other_places: Ints) -> None:
+    """More than two at a time write to more places than a processor can keep apart."""
+    for i in range(rows.size):
+        place = rows[i]
+        places[place] = values[i]
+        other_places[place] = others[i]
+
+
+@compiled
+def mark(rows: Ints, chosen: Ints, first: int, marks: Ints) -> None:
+    """Number those of ``rows`` that are chosen, from ``first`` on."""
+    for i in range(chosen.size):
+        marks[rows[chosen[i]]] = first + i
+
+
+@compiled
+def rank(marks: Ints, numbers: Ints, places: Ints) -> None:
+    """``numbers``, which is longer by one, receives those among ``marks`` in their order, and
+    ``places`` for each the place that it has there. 0 is no number, and ``marks`` are left zero."""
     at = 0
     for row in range(marks.size):
         # Written in any case, and kept if it counts: nobody could guess whether.
-        order[at] = marks[row] - 1
+        numbers[at] = marks[row]
+        places[marks[row]] = at
         at += marks[row] > 0
         marks[row] = 0

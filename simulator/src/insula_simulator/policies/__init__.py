@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from insula_simulator.engine.state import COLUMNS, FEW_COLUMNS, NONE, Ints, State, empty_state
+from insula_simulator.engine import log
+from insula_simulator.engine.state import NONE, Ints, State, empty_state
 from insula_simulator.policies import (
     adaptive,
     frequency,
@@ -43,7 +44,9 @@ class Policy:
     smallest: int = 1
     scored: bool = False
     heaped: bool = False
-    columns: int = COLUMNS
+    small: bool = False
+    """Its nodes have a place for freshness."""
+    logged: bool = False
     rows: int = 1
     """Rows of nodes that a request may need at most."""
     ghosts: int = NO_GHOSTS
@@ -55,7 +58,8 @@ class Policy:
             raise CacheTooSmall(f"{self.name} needs a size of at least {self.smallest}")
         state = empty_state(
             capacity,
-            columns=self.columns,
+            small=self.small,
+            logged=self.logged,
             scored=self.scored,
             heaped=self.heaped,
             counters=self.counters(capacity),
@@ -67,6 +71,7 @@ class Policy:
 def _queue(kind: int) -> Callable[[State], None]:
     def prepare(state: State) -> None:
         state.regs[queues.KIND] = kind
+        state.regs[[log.HEAD, log.TAIL]] = 0
 
     return prepare
 
@@ -129,9 +134,9 @@ def _sketch_counters(capacity: int) -> int:
 POLICIES = {
     policy.name: policy
     for policy in (
-        Policy("lru", queues.replay_queue, _queue(queues.LRU), columns=FEW_COLUMNS),
-        Policy("fifo", queues.replay_queue, _queue(queues.FIFO), columns=FEW_COLUMNS),
-        Policy("clock", queues.replay_queue, _queue(queues.CLOCK)),
+        Policy("lru", queues.replay_lru, small=True),
+        Policy("fifo", queues.replay_queue, _queue(queues.FIFO), small=True, logged=True),
+        Policy("clock", queues.replay_queue, _queue(queues.CLOCK), small=True, logged=True),
         Policy("slru", segmented.replay_segmented, _segmented, smallest=4),
         Policy("lfu", frequency.replay_frequency, _frequency, rows=2),
         Policy("gdsf", greedy.replay_greedy, scored=True, heaped=True),
@@ -139,7 +144,7 @@ POLICIES = {
         Policy("arc", adaptive.replay_adaptive, ghosts=BY_LIST),
         Policy("lirs", recency.replay_recency, _recency, smallest=2, ghosts=BY_FLAG),
         Policy("s3fifo", ghosts.replay_s3fifo, _s3fifo, smallest=10, ghosts=BY_LIST),
-        Policy("sieve", queues.replay_queue, _queue(queues.SIEVE)),
+        Policy("sieve", queues.replay_queue, _queue(queues.SIEVE), small=True, logged=True),
         Policy("wtinylfu", sketched.replay_sketched, _sketched, 100, counters=_sketch_counters),
         Policy("belady", optimal.replay_optimal, heaped=True),
     )

@@ -16,7 +16,7 @@ from insula_simulator.engine.state import (
     Ints,
     State,
 )
-from insula_simulator.engine.table import add, find_next, forget
+from insula_simulator.engine.table import add, find_linked, forget
 
 T1, T2, B1, B2 = LISTS, LISTS + 4, LISTS + 8, LISTS + 12
 WHERE = A
@@ -103,7 +103,7 @@ def replay_adaptive(state: State, keys: Ints, sizes: Ints, following: Ints, slot
     nodes, regs = state.nodes, state.regs
     capacity = regs[CAPACITY]
     for i in range(keys.size):
-        slot = find_next(state, keys, slots, i)
+        slot = find_linked(state, keys, slots, i)
         remembered = False
         if slot != NONE:
             if nodes[slot, WHERE] == T1 or nodes[slot, WHERE] == T2:

@@ -20,7 +20,7 @@ from insula_simulator.engine.state import (
     Ints,
     State,
 )
-from insula_simulator.engine.table import add, find_next, forget, give_slot_back, take_slot
+from insula_simulator.engine.table import add, find_linked, forget, give_slot_back, take_slot
 
 RAREST = FIRST_OWN
 """The bucket with the smallest count."""
@@ -94,7 +94,7 @@ def replay_frequency(state: State, keys: Ints, sizes: Ints, following: Ints, slo
     nodes, regs = state.nodes, state.regs
     capacity = regs[CAPACITY]
     for i in range(keys.size):
-        slot = find_next(state, keys, slots, i)
+        slot = find_linked(state, keys, slots, i)
         if slot != NONE:
             bucket = nodes[slot, BUCKET]
             higher = _bucket_after(state, bucket, nodes[bucket, COUNT] + 1)

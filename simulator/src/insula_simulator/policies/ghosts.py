@@ -17,7 +17,7 @@ from insula_simulator.engine.state import (
     Ints,
     State,
 )
-from insula_simulator.engine.table import add, find_next, forget
+from insula_simulator.engine.table import add, find_linked, forget
 
 SMALL_LIMIT, MAIN_LIMIT, GHOST_LIMIT, HAS_EVICTED = range(FIRST_OWN, FIRST_OWN + 4)
 SMALL, MAIN, GHOST = LISTS, LISTS + 4, LISTS + 8
@@ -68,7 +68,7 @@ def replay_two_queues(state: State, keys: Ints, sizes: Ints, following: Ints, sl
     nodes, regs = state.nodes, state.regs
     capacity = regs[CAPACITY]
     for i in range(keys.size):
-        slot = find_next(state, keys, slots, i)
+        slot = find_linked(state, keys, slots, i)
         remembered = False
         if slot != NONE:
             if nodes[slot, WHERE] != GHOST:
@@ -147,7 +147,7 @@ def replay_s3fifo(state: State, keys: Ints, sizes: Ints, following: Ints, slots:
     nodes, regs = state.nodes, state.regs
     capacity = regs[CAPACITY]
     for i in range(keys.size):
-        slot = find_next(state, keys, slots, i)
+        slot = find_linked(state, keys, slots, i)
         remembered = False
         if slot != NONE:
             if nodes[slot, WHERE] != GHOST:

@@ -1,74 +1,96 @@
-"""One queue: LRU, FIFO, CLOCK with one bit, and SIEVE (Zhang et al., NSDI 2024)."""
+"""One queue: LRU, a list; FIFO, CLOCK with one bit, and SIEVE (Zhang et al., NSDI 2024), logs, for
+nothing moves there because it is asked for."""
 
+from insula_simulator.engine.chain import find_chained, move_first, put_first, take_oldest
 from insula_simulator.engine.compiled import compiled
-from insula_simulator.engine.lists import move_to_head, push_head, unlink
+from insula_simulator.engine.log import HEAD, TAIL, at_position, join, next_entry, visit, visited
 from insula_simulator.engine.state import (
     CAPACITY,
     FIRST_OWN,
     HAND,
-    LISTS,
     NONE,
-    PREV,
     REFUSED,
-    SIZE,
     USED,
-    A,
     Ints,
     State,
 )
-from insula_simulator.engine.table import add, find_next, forget
+from insula_simulator.engine.table import drop, find_next, store
 
 KIND = FIRST_OWN
-LRU, FIFO, CLOCK, SIEVE = range(4)
-QUEUE = LISTS
-TAIL = QUEUE + 1
-VISITED = A
+FIFO, CLOCK, SIEVE = range(3)
+
+
+@compiled
+def replay_lru(state: State, keys: Ints, sizes: Ints, following: Ints, slots: Ints) -> None:
+    """Requests in order; ``slots`` receives what became of each (see ``state.REFUSED``)."""
+    regs = state.regs
+    capacity = regs[CAPACITY]
+    for i in range(keys.size):
+        slot = find_chained(state, keys, slots, i)
+        if slot != NONE:
+            move_first(state, slot)
+            slots[i] = slot
+        elif sizes[i] > capacity:
+            slots[i] = REFUSED
+        else:
+            while regs[USED] + sizes[i] > capacity:
+                drop(state, take_oldest(state))
+            slot = store(state, keys[i], slots[i], sizes[i])
+            put_first(state, slot)
+            slots[i] = -2 - slot
 
 
 @compiled
 def replay_queue(state: State, keys: Ints, sizes: Ints, following: Ints, slots: Ints) -> None:
-    """Requests in order; ``slots`` receives what became of each (see ``state.REFUSED``)."""
-    regs, nodes = state.regs, state.nodes
+    regs = state.regs
     kind, capacity = regs[KIND], regs[CAPACITY]
     for i in range(keys.size):
         slot = find_next(state, keys, slots, i)
         if slot != NONE:
-            if kind == LRU:
-                move_to_head(state, QUEUE, PREV, slot)
-            elif kind != FIFO:
-                nodes[slot, VISITED] = 1
+            if kind != FIFO:
+                visit(state, slot)
             slots[i] = slot
-            continue
-        size = sizes[i]
-        if size > capacity:
+        elif sizes[i] > capacity:
             slots[i] = REFUSED
-            continue
-        while regs[USED] + size > capacity:
-            _evict(state, kind)
-        slot = add(state, keys[i], size)
-        push_head(state, QUEUE, PREV, slot)
-        regs[USED] += size
-        slots[i] = -2 - slot
+        else:
+            while regs[USED] + sizes[i] > capacity:
+                _evict(state, kind)
+            slot = store(state, keys[i], slots[i], sizes[i])
+            join(state, slot)
+            slots[i] = -2 - slot
 
 
 @compiled
 def _evict(state: State, kind: int) -> None:
-    regs, nodes = state.regs, state.nodes
-    slot = regs[TAIL]
-    if kind == CLOCK:
-        while nodes[slot, VISITED]:
-            nodes[slot, VISITED] = 0
-            move_to_head(state, QUEUE, PREV, slot)
-            slot = regs[TAIL]
-    elif kind == SIEVE:
-        if regs[HAND] != NONE:
-            slot = regs[HAND]
-        while nodes[slot, VISITED]:
-            nodes[slot, VISITED] = 0
-            slot = nodes[slot, PREV]
-            if slot == NONE:
-                slot = regs[TAIL]
-        regs[HAND] = nodes[slot, PREV]
-    unlink(state, QUEUE, PREV, slot)
-    regs[USED] -= nodes[slot, SIZE]
-    forget(state, slot)
+    if kind == SIEVE:
+        _sift(state)
+        return
+    regs = state.regs
+    while True:
+        oldest = next_entry(state, regs[TAIL])
+        slot = at_position(state, oldest)
+        regs[TAIL] = oldest + 1
+        if kind != CLOCK or not visited(state, slot):
+            break
+        join(state, slot)
+    drop(state, slot)
+
+
+@compiled
+def _sift(state: State) -> None:
+    """The hand goes from the oldest to the newest, spares whom was visited, and begins again."""
+    regs = state.regs
+    hand = regs[HAND] if regs[HAND] != NONE else regs[TAIL]
+    while True:
+        hand = next_entry(state, hand)
+        if hand == regs[HEAD]:
+            hand = regs[TAIL]
+            continue
+        slot = at_position(state, hand)
+        hand += 1
+        if not visited(state, slot):
+            break
+    drop(state, slot)
+    hand = next_entry(state, hand)
+    regs[HAND] = hand if hand < regs[HEAD] else NONE
+    regs[TAIL] = next_entry(state, regs[TAIL])

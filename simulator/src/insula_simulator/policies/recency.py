@@ -21,7 +21,7 @@ from insula_simulator.engine.state import (
     Ints,
     State,
 )
-from insula_simulator.engine.table import add, find_next, forget
+from insula_simulator.engine.table import add, find_linked, forget
 
 LIR_LIMIT, HIR_LIMIT, LIR_BYTES, HIR_BYTES = range(FIRST_OWN, FIRST_OWN + 4)
 S, Q, GONE = LISTS, LISTS + 4, LISTS + 8
@@ -226,7 +226,7 @@ def _limit_stack(state: State) -> None:
 def replay_recency(state: State, keys: Ints, sizes: Ints, following: Ints, slots: Ints) -> None:
     capacity = state.regs[CAPACITY]
     for i in range(keys.size):
-        slot = find_next(state, keys, slots, i)
+        slot = find_linked(state, keys, slots, i)
         if slot != NONE and _touch(state, slot):
             slots[i] = slot
         elif sizes[i] > capacity:

@@ -16,7 +16,7 @@ from insula_simulator.engine.state import (
     Ints,
     State,
 )
-from insula_simulator.engine.table import add, find_next, forget
+from insula_simulator.engine.table import add, find_linked, forget
 
 SEGMENTS = FIRST_OWN
 """How many segments."""
@@ -96,7 +96,7 @@ def replay_segmented(state: State, keys: Ints, sizes: Ints, following: Ints, slo
     regs, nodes = state.regs, state.nodes
     capacity = regs[CAPACITY]
     for i in range(keys.size):
-        slot = find_next(state, keys, slots, i)
+        slot = find_linked(state, keys, slots, i)
         if slot != NONE:
             segmented_touch(state, slot)
             slots[i] = slot

@@ -21,7 +21,7 @@ from insula_simulator.engine.state import (
     Ints,
     State,
 )
-from insula_simulator.engine.table import add, find_next, forget
+from insula_simulator.engine.table import add, find_linked, forget
 from insula_simulator.policies.segmented import (
     FIRST,
     LIMITS,
@@ -130,7 +130,7 @@ def replay_sketched(state: State, keys: Ints, sizes: Ints, following: Ints, slot
     regs, nodes = state.regs, state.nodes
     capacity = regs[CAPACITY]
     for i in range(keys.size):
-        slot = find_next(state, keys, slots, i)
+        slot = find_linked(state, keys, slots, i)
         if slot != NONE:
             if nodes[slot, SEGMENT] == IN_WINDOW:
                 move_to_head(state, WINDOW, PREV, slot)
