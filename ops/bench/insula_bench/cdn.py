@@ -43,6 +43,8 @@ EDGE_BYTES, SHIELD_BYTES = 50_000, 100_000
 ENGINES = {
     "LRU": libcachesim.LRU, "SIEVE": libcachesim.Sieve, "S3-FIFO": libcachesim.S3FIFO,
 }  # fmt: skip
+SAME = {"LRU": "lru", "SIEVE": "sieve", "S3-FIFO": "s3fifo"}
+"""Our caches' policies of that name."""
 POLICIES = {
     "lru": libcachesim.LRU, "fifo": libcachesim.FIFO, "clock": libcachesim.Clock,
     "slru": libcachesim.SLRU, "lfu": libcachesim.LFU, "gdsf": libcachesim.GDSF,
@@ -59,9 +61,10 @@ TEN_TIMES = 10
 
 @dataclass
 class Contest:
-    """Requests a second by turn: ours by threads, and libCacheSim's engines."""
+    """Requests a second by turn: the network by its caches' policy and by threads, and
+    libCacheSim's engines."""
 
-    network: dict[int, list[float]] = field(default_factory=dict)
+    network: dict[tuple[str, int], list[float]] = field(default_factory=dict)
     one_cache: dict[str, list[float]] = field(default_factory=dict)
     hit_ratio: float = 0.0
 
@@ -77,7 +80,7 @@ class Found:
     megabytes: dict[int, float] = field(default_factory=dict)
 
 
-def scenario(requests: int, objects: int = CATALOGUES[0]) -> Scenario:
+def scenario(requests: int, objects: int = CATALOGUES[0], policy: str = "lru") -> Scenario:
     """20 edges, 3 shields, an origin; distances, queues, collapsing."""
     where = [{"name": n, "latitude": a, "longitude": o} for n, (a, o) in CITIES.items()]
     return msgspec.convert(
@@ -86,9 +89,9 @@ def scenario(requests: int, objects: int = CATALOGUES[0]) -> Scenario:
             "requests": requests,
             "traffic": {"objects": objects, "zipf": 1.0},
             "regions": where,
-            "edges": [site | {"cache": {"size": objects * EDGE_BYTES}} for site in where],
+            "edges": [site | _cache(policy, objects * EDGE_BYTES) for site in where],
             "shields": [
-                site | {"cache": {"size": objects * SHIELD_BYTES}}
+                site | _cache(policy, objects * SHIELD_BYTES)
                 for site in where
                 if site["name"] in SHIELDS
             ],
@@ -100,6 +103,10 @@ def scenario(requests: int, objects: int = CATALOGUES[0]) -> Scenario:
         },
         Scenario,
     )
+
+
+def _cache(policy: str, size: int) -> dict[str, Any]:
+    return {"cache": {"policy": policy, "size": size}}
 
 
 def measure(folder: Path, *, requests: int, rounds: int) -> Found:
@@ -115,7 +122,8 @@ def measure(folder: Path, *, requests: int, rounds: int) -> Found:
 
 
 def _contest(folder: Path, requests: int, objects: int, rounds: int) -> Contest:
-    """Turns: the network with one thread and with one a core, then each engine of libCacheSim."""
+    """Turns: the network with one thread and with one a core, then each engine of libCacheSim with
+    the network of such caches before it."""
     trace = folder / "trace.oracleGeneral"
     _write(trace, scenario(requests, objects))
     contest = Contest()
@@ -124,16 +132,23 @@ def _contest(folder: Path, requests: int, objects: int, rounds: int) -> Contest:
     for turn in range(rounds + 1):
         # Whoever comes after another run finds memory that is there already: each does in turn.
         for count in threads if turn % 2 else reversed(threads):
-            simulation = Simulation(scenario(requests, objects), count)
-            rate = _rate(requests, simulation.run)
-            if turn:
-                contest.network.setdefault(count, []).append(rate)
+            simulation = _play(scenario(requests, objects), "LRU", count, contest, turn)
         for name, engine in ENGINES.items():
+            if name != "LRU":
+                _play(scenario(requests, objects, SAME[name]), name, threads[-1], contest, turn)
             rate = _theirs(engine, trace, requests, objects * EDGE_BYTES)
             if turn:
                 contest.one_cache.setdefault(name, []).append(rate)
     contest.hit_ratio = summarise(simulation).hit_ratio
     return contest
+
+
+def _play(drawn: Scenario, name: str, threads: int, contest: Contest, turn: int) -> Simulation:
+    simulation = Simulation(drawn, threads)
+    rate = _rate(drawn.requests, simulation.run)
+    if turn:
+        contest.network.setdefault((name, threads), []).append(rate)
+    return simulation
 
 
 def _theirs(engine: Callable[..., Any], trace: Path, requests: int, capacity: int) -> float:
