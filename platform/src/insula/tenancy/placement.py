@@ -19,16 +19,17 @@ class Room(msgspec.Struct, frozen=True):
     buckets: int
 
 
-# Slots count as tenants: they are, soon.
+# Slots count as tenants: they are, soon. Nobody is counted where there is nothing to choose.
 _EMPTIEST = Statement(
     text(f"""
-    SELECT number::int AS cell, buckets::int FROM cells LEFT JOIN (
+    WITH taking AS (SELECT * FROM cells WHERE state = 'open')
+    SELECT number::int AS cell, buckets::int FROM taking LEFT JOIN (
         SELECT bucket / {BUCKETS_OF_CELL} AS cell, count(*) AS tenants FROM (
             SELECT bucket FROM tenants
             UNION ALL SELECT bucket FROM slots WHERE state <> 'dropping'
-        ) AS everybody GROUP BY 1
-    ) AS loads ON loads.cell = cells.number
-    WHERE state = 'open'
+        ) AS everybody
+        WHERE (SELECT count(*) FROM taking) > 1 GROUP BY 1
+    ) AS loads ON loads.cell = taking.number
     ORDER BY coalesce(tenants, 0)::float / capacity, number LIMIT 1
     """).columns(column("cell", Integer), column("buckets", Integer)),
     Room,
