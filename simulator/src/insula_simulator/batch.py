@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.network.sorting import (
+    Rows,
     gather,
+    gather_back,
     gather_two,
     mark,
     rank,
@@ -82,7 +84,7 @@ class Sorted:
     """A batch in order of site, each site's part in order of time. ``rows`` is where each request
     was before; ``rooms`` are the parts of ``room`` for what each site sends upstream."""
 
-    rows: Ints
+    rows: Rows
     starts: list[int]
     parts: list[Batch]
     room: Sent
@@ -93,8 +95,8 @@ class Sorted:
         lengths = [len(each) for each in sent]
         total, count, room = sum(lengths), len(self.rows), self.room
         merged, bodies = _taken(total, shelf), shelf.take("bodies", total)
-        order, marks = shelf.take("order", total + 1), shelf.take("marks", count)
-        places, sites = shelf.take("places", count + 1), shelf.take("sites", count + 1)
+        order, marks = shelf.take("order", total + 1, "i4"), shelf.take("marks", count, "i4")
+        places, sites = shelf.take("places", count + 1, "i4"), shelf.take("sites", count + 1)
         for site, (start, each) in enumerate(zip(self.starts, sent, strict=False)):
             first = start + 1  # 0 is no mark
             mark(self.rows[start:], each.rows, first, marks)
@@ -116,13 +118,13 @@ class Merged:
 
     batch: Batch
     bodies: Ints
-    places: list[Ints]
+    places: list[Rows]
 
     def brought_back(self, answers: Floats) -> list[Floats]:
         """Answers to all, for each of the sites that asked."""
         back = [np.empty(len(places)) for places in self.places]
         for places, own in zip(self.places, back, strict=True):
-            gather(answers.view(np.int64), places, own.view(np.int64))
+            gather_back(answers.view(np.int64), places, own.view(np.int64))
         return back
 
 
@@ -134,7 +136,7 @@ def _taken(count: int, shelf: Shelf) -> Batch:
 def sorted_by_site(batch: Batch, chosen: Ints, sites: int, shelf: Shelf) -> Sorted:
     """Split a batch by the site chosen for each request."""
     count, starts = len(batch), np.empty(sites + 1, np.int64)
-    rows, places = shelf.take("rows", count), shelf.take("places", count)
+    rows, places = shelf.take("rows", count, "i4"), shelf.take("places", count, "i4")
     ordered = _taken(count, shelf)
     sort_by_site(chosen, starts, places, rows, batch.numbers, ordered.numbers)
     spread_two(batch.keys, batch.sizes, places, ordered.keys, ordered.sizes)

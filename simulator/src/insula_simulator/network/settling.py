@@ -71,8 +71,8 @@ def settle(
     """``took`` is the seconds of each fetch, negative where it failed. Adds them to ``inside``, the
     seconds in the site's servers, but for revalidations in the background, for which nobody waits;
     fills in the bytes fetched, and settles the fates of fetches that failed."""
-    sums[:] = 0.0
-    lost = 0
+    lost = failed = answered = sent = 0
+    seconds = 0.0
     for i in range(fates.size):
         lost += inside[i] < 0
         inside[i] = max(inside[i], 0.0) + waits[i]
@@ -81,9 +81,9 @@ def settle(
         i = asked[k]
         lost += took[k] < 0
         if took[k] >= 0:
-            sums[TOOK] += took[k]
-            sums[ANSWERED] += 1
-            sums[BYTES] += bodies[k]
+            seconds += took[k]
+            answered += 1
+            sent += bodies[k]
             fetched[i] = bodies[k]
             if fates[i] != STALE:
                 inside[i] += took[k]
@@ -91,9 +91,10 @@ def settle(
             fates[i] = STALE_ERROR
         elif fates[i] != STALE:
             fates[i] = ERROR
-    sums[LOST] = lost
     for i in range(fates.size):
-        sums[FAILED] += fates[i] == ERROR
+        failed += fates[i] == ERROR
+    sums[TOOK], sums[ANSWERED], sums[BYTES], sums[FAILED] = seconds, answered, sent, failed
+    sums[LOST] = lost
 
 
 FOUND, STALE_STILL = 0.0, -1.0
