@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.balanced import BalancedServers
-from insula_simulator.batch import Batch, sorted_by_site
+from insula_simulator.batch import Batch, Sorted, sorted_by_site
 from insula_simulator.crew import Crew
-from insula_simulator.network.freshness import ERROR
 from insula_simulator.network.routing import BY_REGION, route
 from insula_simulator.network.servers import Pool, PoolRules, new_pool, serve
+from insula_simulator.network.settling import add_way, deliver
 from insula_simulator.shelf import Shelf
 from insula_simulator.tier import Answers, Tier
 
@@ -52,6 +52,9 @@ class Shields:
     rows: Shelf = field(default_factory=Shelf)
     asks: Shelf = field(default_factory=Shelf)
 
+    def __post_init__(self) -> None:
+        self._ways = np.ascontiguousarray(self.edge_rtts.T)
+
     def fetch(self, crew: Crew, batch: Batch, origin: Origin) -> Floats:
         """Seconds that each fetch of an edge took by way of its shield; -1 where it failed."""
         chosen = np.empty(len(batch), np.int64)
@@ -65,13 +68,15 @@ class Shields:
         )
         merged = split.merged([answer.sent for answer in answers], self.asks)
         took = merged.brought_back(origin.fetch(merged.batch, merged.bodies))
-        up = crew.each(lambda i: self._settle(i, split.parts[i], answers[i], took[i]), len(took))
         seconds = np.empty(len(batch))
-        seconds[split.rows] = np.concatenate(up)
+        crew.each(lambda i: self._settle(i, split, answers[i], took[i], seconds), len(took))
         return seconds
 
-    def _settle(self, i: int, part: Batch, answer: Answers, took: Floats) -> Floats:
-        """Seconds that each request of a shield took, with the way there and back."""
-        self.tiers[i].settle(part, answer, np.where(took >= 0, took + self.origin_rtts[i, 0], -1.0))
-        there = self.edge_rtts[part.origins, i]
-        return np.where(answer.fates != ERROR, answer.inside + there, -1.0)
+    def _settle(
+        self, i: int, split: Sorted, answer: Answers, took: Floats, seconds: Floats
+    ) -> None:
+        part, start = split.parts[i], split.starts[i]
+        add_way(took, self.origin_rtts[i, 0])
+        self.tiers[i].settle(part, answer, took)
+        rows = split.rows[start : start + len(part)]
+        deliver(self._ways[i], part.origins, answer.fates, answer.inside, rows, seconds)

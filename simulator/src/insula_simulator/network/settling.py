@@ -16,6 +16,7 @@ from insula_simulator.network.freshness import (
     Rules,
     is_out,
 )
+from insula_simulator.network.sorting import Rows
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -95,6 +96,24 @@ def settle(
         failed += fates[i] == ERROR
     sums[TOOK], sums[ANSWERED], sums[BYTES], sums[FAILED] = seconds, answered, sent, failed
     sums[LOST] = lost
+
+
+@compiled
+def add_way(took: Floats, seconds: float) -> None:
+    """To each that did not fail."""
+    for i in range(took.size):
+        took[i] = took[i] + seconds if took[i] >= 0 else -1.0
+
+
+@compiled
+def deliver(
+    rtts: Floats, origins: Ints, fates: Fates, inside: Floats, rows: Rows, seconds: Floats
+) -> None:
+    """Seconds that each request of a site took with the way there and back, -1 where it failed, in
+    the rows that it came from."""
+    for i in range(origins.size):
+        answered = fates[i] != ERROR
+        seconds[rows[i]] = inside[i] + rtts[origins[i]] if answered else -1.0
 
 
 FOUND, STALE_STILL = 0.0, -1.0
