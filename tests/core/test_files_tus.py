@@ -5,16 +5,20 @@ import hashlib
 import os
 import select
 import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
+from fixtures.background import WorkerProcess
 from fixtures.files import APPEND, TUS, append, begin_tus, content, used
 from fixtures.installation import Installation, TestTenant
 from fixtures.node import Node
 from fixtures.waiting import eventually
+from insula.files.blobs import PART
 from tusclient.client import TusClient
 
 
@@ -150,6 +154,33 @@ def test_of_those_who_write_the_same_bytes_one_succeeds(acme: TestTenant) -> Non
     assert set(statuses) <= {204, 409, 404}
     winner = bodies[statuses.index(204)]
     assert content(acme, _file(address)).content == winner
+
+
+def test_who_is_overtaken_while_sending_is_told_so(
+    acme: TestTenant, installation: Installation, worker: WorkerProcess
+) -> None:
+    """A checksum holds back what has arrived, and a job tidies it away meanwhile."""
+    early = PART + (2 << 20)  # more than a part, whatever the pieces are that it is read in
+    size = early + 100
+    address, slow, overtaken = begin_tus(acme, size), os.urandom(size), Event()
+    folders = installation.settings.home / "files"
+    parts = f"*/{_file(address)['id']}/part-*"
+
+    def slowly() -> Iterator[bytes]:
+        yield slow[:early]
+        overtaken.wait(60)
+        yield slow[early:]
+
+    digest = base64.b64encode(hashlib.sha1(slow, usedforsecurity=False).digest()).decode()
+    headers = {"Upload-Checksum": f"sha1 {digest}", "Content-Length": str(size)}
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(append, acme, address, 0, slowly(), **headers)
+        eventually(lambda: list(folders.glob(parts)))
+        assert append(acme, address, 0, b"y" * size).status_code == 204
+        eventually(lambda: not list(folders.glob(parts)))
+        overtaken.set()
+        assert first.result().status_code == 409
+    assert content(acme, _file(address)).content == b"y" * size
 
 
 def test_what_arrived_before_the_connection_broke_is_kept(acme: TestTenant) -> None:

@@ -266,11 +266,12 @@ def test_a_sign_up_killed_half_way_leaves_nothing(installation: Installation, af
             headers={"Insula-Tenant": slug},
         )
         assert login.status_code == 201
-    names = "select 't_' || number from ctl.tenants union all select 't_' || number from ctl.slots"
-    assert _rows(installation, names) == _rows(
-        installation, "select nspname from pg_namespace where nspname ~ '^t_[0-9]+$'"
-    )
-    assert _rows(installation, names) == _rows(
-        installation,  # longer ones are of another installation on the same server
-        "select rolname from pg_roles where rolname ~ '^t_[0-9]{1,6}$'",
-    )
+    both = "select number, bucket from ctl.tenants union all select number, bucket from ctl.slots"
+    known = f"from ({both}) as known"
+    names = _rows(installation, f"select 't_' || number {known}")
+    elsewhere = _rows(installation, f"select 't_' || number {known} where bucket >= 100")
+    schemas = "select nspname from pg_namespace where nspname ~ '^t_[0-9]+$'"
+    assert names - elsewhere == _rows(installation, schemas) - elsewhere
+    # Roles are the server's. Longer ones are of another installation on it.
+    roles = "select rolname from pg_roles where rolname ~ '^t_[0-9]{1,6}$'"
+    assert names == _rows(installation, roles)

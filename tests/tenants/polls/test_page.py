@@ -119,6 +119,21 @@ async def test_users_sign_in_on_the_page(
     assert voter.faults == []
 
 
+async def test_what_one_has_filled_in_stays_when_the_poll_is_edited(
+    browser: Browser, installation: Installation, tenant: TestTenant
+) -> None:
+    path = new_poll(tenant, "ranked")
+    voter = await visit(browser)
+    await voter.open(installation, tenant, path)
+    await expect(voter.page.locator("#live")).to_have_text("live")
+    await voter.page.locator("select").nth(0).select_option(label="Oak")
+    assert tenant.http.patch(path, json={"description": "Think of shade."}).status_code == 200
+    await expect(voter.page.locator("#description")).to_have_text("Think of shade.")
+    await voter.page.click("#ballot button")
+    await voter.shows("Oak", 1)
+    assert voter.faults == []
+
+
 async def test_it_fits_a_telephone_in_the_dark(
     browser: Browser, installation: Installation, tenant: TestTenant
 ) -> None:

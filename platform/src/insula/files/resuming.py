@@ -138,8 +138,11 @@ class Appending:
                     raise broken
                 checksum.check()
             await self._store(bytes(waiting), hold=False)
-        except BaseException:
+        except BaseException as error:
             await asyncio.shield(self._discard())
+            if isinstance(error, FileNotFoundError) and await self._is_over():
+                # Whoever completed the upload has had all parts tidied away, this one's too.
+                raise OffsetConflict("Another request goes on with this upload.") from error
             raise
         if broken is not None:
             raise broken
@@ -214,6 +217,10 @@ class Appending:
         for part in parts:
             async for chunk in self._files.blobs.read(self._key(part.blob), 0, part.size):
                 yield chunk
+
+    async def _is_over(self) -> bool:
+        async with self._files.transaction(self._tenant) as tx:
+            return await tx.find(upload_queries.GET, upload_id=self._standing.id) is None
 
     async def _discard(self) -> None:
         with suppress(OSError):

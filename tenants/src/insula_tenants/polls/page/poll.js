@@ -59,11 +59,17 @@ function tell() {
 
 // The ballot
 
+let drawn = "";
+
+// Drawn again only if what it asks has changed: whoever is filling it in keeps what they have put.
 function drawBallot() {
   const { ballot } = state, form = find("ballot");
   form.hidden = ballot.state !== "open" || (ballot.has_voted && !ballot.may_change)
     || (ballot.voters === "token" && !visitor.token);
-  if (form.hidden) return;
+  const { kind, options, min_choices, max_choices, scale, vote, has_voted } = ballot;
+  const asked = JSON.stringify([kind, options, min_choices, max_choices, scale, vote, has_voted]);
+  if (form.hidden || asked === drawn) return;
+  drawn = asked;
   const fields = make("fieldset", {}, make("legend", { textContent: hint(ballot) }), ...choices(ballot));
   form.replaceChildren(fields, make("button", { textContent: ballot.has_voted ? "Change vote" : "Vote" }));
   if (ballot.kind === "multiple" || (ballot.kind === "quiz" && ballot.max_choices > 1)) limit(form, ballot);
