@@ -179,9 +179,10 @@ async def test_a_client_that_does_not_read_is_dropped_and_the_others_are_not(
     ):
         await lazy.subscribe(play.channel)
         await eager.subscribe(play.channel)
-        reading = asyncio.create_task(numbers(eager, count))
-        await play.publish(*range(count), filler=filler)
-        assert await reading == list(range(count))
+        for nth in range(0, count, 10):  # so that whoever reads keeps up, on any machine
+            some = range(nth, nth + 10)
+            await play.publish(*some, filler=filler)
+            assert await numbers(eager, 10) == list(some)
         code, reason = await lazy.closed()
         assert (code, reason) == (4008, "too slow: connect again and resume")
 

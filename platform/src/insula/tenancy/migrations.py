@@ -31,6 +31,10 @@ class MigrationChanged(Exception):
     """A file that has been applied was edited since: write a new file instead."""
 
 
+ALONE = f"SELECT pg_advisory_xact_lock({0x4D696772617465});"  # "Migrate"
+"""Whoever migrates a catalogue or a spool does so alone in that database, to the end of the
+transaction: of two that begin at once each would make the same tables."""
+
 _read: dict[str, tuple[MigrationFile, ...]] = {}
 
 

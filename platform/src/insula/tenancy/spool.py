@@ -2,7 +2,7 @@
 
 from insula.db import Work
 from insula.tenancy import core
-from insula.tenancy.migrations import APPLIED, MigrationFile, pending, script
+from insula.tenancy.migrations import ALONE, APPLIED, MigrationFile, pending, script
 
 _SCHEMAS = """
 CREATE SCHEMA IF NOT EXISTS ctl;
@@ -27,7 +27,7 @@ async def install(tx: Work) -> int:
     Raises:
         MigrationChanged: a file was edited after it was applied here.
     """
-    await tx.run_script(_SCHEMAS + _RECORDS)
+    await tx.run_script(ALONE + _SCHEMAS + _RECORDS)
     if due := await _due(tx):
         await tx.run_script(f"SET LOCAL search_path = spool, ctl; {script(due)}")
         await tx.run_script("SET LOCAL search_path = ctl")

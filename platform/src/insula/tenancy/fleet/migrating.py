@@ -18,6 +18,7 @@ from insula.tenancy.fleet.report import DownCell, Options, Progress, Report
 from insula.tenancy.fleet.run import Run, Stopped
 from insula.tenancy.fleet.tempo import Audience, Tempo
 from insula.tenancy.lifecycle import get_tenant
+from insula.tenancy.migrations import ALONE
 from insula.tenancy.tables import CellRow
 
 _SYNC = "SELECT pg_current_xact_id()"
@@ -50,6 +51,7 @@ async def migrate_fleet(
     cells = Cells(settings, size=options.workers)
     try:
         async with cells.catalogue.transaction(HOME, CATALOGUE_PRELUDE) as catalogue:
+            await catalogue.run_script(ALONE)
             await migrate_catalogue(catalogue)
             edited = await release(catalogue, files)
             await _check(catalogue, options)
