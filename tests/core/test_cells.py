@@ -28,6 +28,17 @@ def test_new_tenants_go_where_there_is_most_room(two_cells: TwoCells) -> None:
     assert Counter(map(two_cells.cell_of, tenants)) == {"home": 2, "annex": 2}
 
 
+def test_those_who_come_one_after_the_other_share_a_cell_that_holds_many(
+    two_cells: TwoCells,
+) -> None:
+    """A hundredth of what it holds: its catalogue is at hand then."""
+    two_cells.hold(2000)
+    try:
+        assert len({two_cells.cell_of(two_cells.sign_up()) for _ in range(3)}) == 1
+    finally:
+        two_cells.hold(100)
+
+
 def test_slots_are_built_where_there_is_most_room_and_taken_from_there(
     two_cells: TwoCells,
 ) -> None:

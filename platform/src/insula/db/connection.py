@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from types import SimpleNamespace
+from typing import Any, ClassVar, Final
 
 import asyncpg
 import msgspec
@@ -11,6 +12,8 @@ import msgspec
 from insula.db import wire
 from insula.db.prepared import TenantStatements
 
+_FIRST_OF_A_DATABASE: Final = 16384
+"""From here on numbers of types are a database's own (PostgreSQL, FirstNormalObjectId)."""
 # Types that asyncpg has to ask the server for. It asks through set_config, which a tenant's role
 # may not call: they are asked for on connect, as the login itself.
 _WARM = "SELECT $1::text[], $2::uuid[], $3::int[], $4::bigint[], $5::timestamptz[], $6::tsvector"
@@ -20,6 +23,29 @@ _INVALID = (
     asyncpg.InternalClientError,  # … or a type of it
     asyncpg.InterfaceError,
 )
+
+
+class _Raw(asyncpg.Connection):  # type: ignore[misc]
+    """Asks once a process for the types that PostgreSQL comes with, which are the same everywhere,
+    and not on every connection: that was half of what opening one took the server."""
+
+    __slots__ = ()
+    _known: ClassVar[dict[frozenset[int], Any]] = {}
+
+    async def _introspect_types(self, typeoids: Iterable[int], timeout: float) -> Any:  # noqa: ASYNC109
+        wanted = frozenset(typeoids)
+        if max(wanted) >= _FIRST_OF_A_DATABASE:
+            return await super()._introspect_types(typeoids, timeout)
+        if types := self._known.get(wanted):
+            return types, _NOTHING_ASKED
+        types, statement = await super()._introspect_types(typeoids, timeout)
+        self._known[wanted] = types
+        return types, statement
+
+
+_NOTHING_ASKED = SimpleNamespace(name="none")
+"""In the place of asyncpg's question: it looks whether that had no name, and so took the place of
+the statement that is being prepared."""
 
 
 class Connection:
@@ -93,7 +119,9 @@ async def open_connection(dsn: str, *, pooled: bool = False, statements: int = 0
     """Connect, warm the types and register the JSON codec; ``statements`` at most are prepared for
     one tenant alone."""
     settings = {"application_name": "insula"}
-    raw, transport = await wire.connect(dsn, pooled=pooled, server_settings=settings)
+    raw, transport = await wire.connect(
+        dsn, pooled=pooled, server_settings=settings, connection_class=_Raw
+    )
     for name in ("jsonb", "json"):
         await raw.set_type_codec(
             name,

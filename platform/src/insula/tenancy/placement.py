@@ -19,7 +19,9 @@ class Room(msgspec.Struct, frozen=True):
     buckets: int
 
 
-# Slots count as tenants: they are, soon. Nobody is counted where there is nothing to choose.
+# Slots count as tenants: they are, soon. Nobody is counted where there is nothing to choose. Cells
+# are compared by whole hundredths: 20 tenants in turn go to one of 2,000, whose catalogue is then
+# in a processor's caches (to another one each time, building takes 1.3 times as long).
 _EMPTIEST = Statement(
     text(f"""
     WITH taking AS (SELECT * FROM cells WHERE state = 'open')
@@ -30,7 +32,7 @@ _EMPTIEST = Statement(
         ) AS everybody
         WHERE (SELECT count(*) FROM taking) > 1 GROUP BY 1
     ) AS loads ON loads.cell = taking.number
-    ORDER BY coalesce(tenants, 0)::float / capacity, number LIMIT 1
+    ORDER BY floor(100 * coalesce(tenants, 0)::float / capacity), number LIMIT 1
     """).columns(column("cell", Integer), column("buckets", Integer)),
     Room,
 )

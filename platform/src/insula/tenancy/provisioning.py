@@ -10,12 +10,11 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-from sqlalchemy import Integer, Text, Uuid, bindparam, delete, exists, func, select, text, update
+from sqlalchemy import Integer, Text, Uuid, bindparam, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from insula.db import Statement, Work, binds
 from insula.db.ids import new_id
-from insula.identity.tables import UserRow
 from insula.module import Module
 from insula.tenancy import core, placement, slots
 from insula.tenancy.building import FEW_ROWS, LEAVE, build, enter
@@ -48,8 +47,8 @@ class _State(msgspec.Struct, frozen=True):
 
 _ANY = 32_767
 """The highest number that a bucket can have."""
-# What a sign-up has written that was not committed at home.
-_EMPTY = Statement(delete(UserRow))
+_EMPTY = "DELETE FROM users;"
+"""What a sign-up has written that was not committed at home."""
 _RAISE_EPOCH = Statement(
     update(TenantRow)
     .where(TenantRow.id == bindparam("tenant_id"))
@@ -171,12 +170,15 @@ async def creating(
     if place.others < low:
         await catalogue.run_script(f"NOTIFY {slots.CHANNEL}")
     number, bucket = place.number, place.bucket
-    script = build(number, bucket, files, catalogue.capabilities) if is_new else enter(number)
+    is_home = cell_of(bucket) == HOME
+    if is_new:
+        script = build(number, bucket, files, catalogue.capabilities)
+    else:
+        script = enter(number) + ("" if is_home else _EMPTY)
     async with placement.ahead(catalogue, bucket, script=script) as there:
-        if not is_new and cell_of(bucket) != HOME:
-            await there.execute(_EMPTY)
         yield Tenant(TenantRecord(tenant_id, number, slug, name, "active", bucket, 0, [])), there
-        await there.run_script(LEAVE)
+        if is_home:
+            await there.run_script(LEAVE)
 
 
 async def apply(
