@@ -9,6 +9,7 @@ of the transaction before it ends; and if anything fails, nothing has happened.
 import asyncio
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryFile
@@ -86,14 +87,22 @@ def _restore(
             _write(process.stdin, backup, tables, aside, renamed, made, folder, dumped_by, report)
             process.stdin.close()
         except BrokenPipeError:
-            pass  # it says why
+            _abandon(process.stdin)  # it says why
         except BaseException:
             process.kill()  # the end of its input would make it commit
+            _abandon(process.stdin)
             raise
         if process.wait() != 0:
             said.seek(0)
             text = target.redact(said.read().decode("utf-8", "replace")).strip()
             raise BackupFailed(f"nothing was restored: {text[-4000:]}")
+
+
+def _abandon(pipe: IO[bytes]) -> None:
+    """Close a pipe that nobody reads from any more. What is left in its buffer would otherwise be
+    sent at the end of the ``with`` block, and its failure be all that anybody hears of."""
+    with suppress(BrokenPipeError):
+        pipe.close()
 
 
 def _write(
