@@ -5,7 +5,7 @@ from collections import Counter
 
 import httpx
 import pytest
-from fixtures.gateway import Gateway, Start, assert_problem, wait_until
+from fixtures.gateway import Gateway, Start, assert_problem, listens, wait_until
 
 
 class Load:
@@ -73,6 +73,10 @@ def test_a_write_that_a_replica_dies_with_is_not_sent_again(
     gateway = start_gateway()
     assert_problem(httpx.request(method, f"{gateway.url}/crash"), 502, "unavailable")
     assert gateway.ledger == [f"{method} /crash"]
+    # While it is dying it still accepts connections, and what it is sent there is not sent again.
+    wait_until(
+        lambda: not all(listens(replica.port) for replica in gateway.replicas), "one is gone"
+    )
     after = [httpx.request(method, f"{gateway.url}/counted").status_code for _ in range(20)]
     assert set(after) == {200}
     assert gateway.ledger[1:] == [f"{method} /counted"] * 20
