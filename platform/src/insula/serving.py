@@ -11,8 +11,8 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from prometheus_client import CollectorRegistry, Metric, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from insula.closing import no_newcomers
 from insula.collector import loading
 from insula.settings import Settings, SettingsError
 from insula.telemetry.logs import configure_logs
@@ -64,7 +65,8 @@ def serve(
     """Serve the application that the factory ``target`` makes until SIGINT or SIGTERM.
 
     SIGTERM first turns readiness off and keeps serving for ``drain_seconds``, which is for load
-    balancers to notice; a second one skips that.
+    balancers to notice, then takes nobody new and answers who is connected; a second one skips
+    that.
 
     Raises:
         PortTaken: see :func:`check_ports`.
@@ -74,11 +76,18 @@ def serve(
     # A worker imports everything afresh: prometheus_client decides at import where it counts,
     # and a fork would carry the metrics listener's thread and socket along.
     multiprocessing.set_start_method("spawn", force=True)
-    with _shared_folder() as folder:
+    with _shared_folder() as folder, ExitStack() as closing:
         os.environ[METRICS_FOLDER] = str(folder)
         os.environ[DRAIN_FILE] = str(folder / "draining")
         server = _server(settings, target)
-        server.on_startup(lambda: _drain_on_sigterm(server, folder / "draining", drain_seconds))
+
+        def close() -> None:
+            newcomers = no_newcomers(settings.host, settings.port, settings.workers)
+            closing.enter_context(newcomers)  # until the workers are gone
+            server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
+
+        flag = folder / "draining"
+        server.on_startup(lambda: _drain_on_sigterm(server, flag, drain_seconds, close))
         with _metrics_listener(settings, folder):
             server.serve(target_loader=load_application)
 
@@ -140,14 +149,16 @@ def _granian_level(level: str) -> LogLevels:
         return LogLevels.info
 
 
-def _drain_on_sigterm(server: MPServer, flag: Path, seconds: float) -> None:
+def _drain_on_sigterm(
+    server: MPServer, flag: Path, seconds: float, close: Callable[[], None]
+) -> None:
     def drain(number: int, frame: object) -> None:
         if flag.exists() or seconds <= 0:
             flag.touch()
             server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
             return
         flag.touch()
-        timer = threading.Timer(seconds, server.signal_handler_interrupt)
+        timer = threading.Timer(seconds, close)
         timer.daemon = True
         timer.start()
 
