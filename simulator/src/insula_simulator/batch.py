@@ -10,7 +10,6 @@ import numpy.typing as npt
 from insula_simulator.network.sorting import (
     Rows,
     gather,
-    gather_back,
     gather_two,
     mark,
     rank,
@@ -39,7 +38,7 @@ class Batch:
         return len(self.keys)
 
     def only(self, rows: Flags | Ints, shelf: Shelf | None = None) -> "Batch":
-        chosen = np.flatnonzero(rows) if rows.dtype == bool else np.asarray(rows, np.int64)
+        chosen = (np.flatnonzero(rows) if rows.dtype == bool else rows).astype(np.int32)
         place = shelf or Shelf()
         return Batch(
             *(_gathered(getattr(self, each.name), chosen, place, each.name) for each in COLUMNS)
@@ -53,7 +52,7 @@ class Batch:
 COLUMNS = fields(Batch)
 
 
-def _gathered(values: npt.NDArray[Any], rows: Ints, shelf: Shelf, name: str) -> npt.NDArray[Any]:
+def _gathered(values: npt.NDArray[Any], rows: Rows, shelf: Shelf, name: str) -> npt.NDArray[Any]:
     """Every column has eight bytes a row: one kernel copies them all."""
     chosen = shelf.take(name, len(rows), values.dtype)
     gather(values.view(np.int64), rows, chosen.view(np.int64))
@@ -124,7 +123,7 @@ class Merged:
         """Answers to all, for each of the sites that asked."""
         back = [np.empty(len(places)) for places in self.places]
         for places, own in zip(self.places, back, strict=True):
-            gather_back(answers.view(np.int64), places, own.view(np.int64))
+            gather(answers.view(np.int64), places, own.view(np.int64))
         return back
 
 

@@ -37,7 +37,6 @@ RESERVED, AHEAD = 1 << 22, 4
 """Room is made for so many rows at once, or so many times those needed: rows that nobody uses take
 no memory, and to move those in use takes time."""
 
-
 NONE = -1
 REFUSED = -1
 """What a policy answers for a miss that it does not store. A hit is answered by the object's slot,

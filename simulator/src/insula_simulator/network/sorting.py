@@ -34,13 +34,7 @@ def sort_by_site(
 
 
 @compiled
-def gather(values: Ints, rows: Ints, chosen: Ints) -> None:
-    for i in range(rows.size):
-        chosen[i] = values[rows[i]]
-
-
-@compiled
-def gather_back(values: Ints, rows: Rows, chosen: Ints) -> None:
+def gather(values: Ints, rows: Rows, chosen: Ints) -> None:
     for i in range(rows.size):
         chosen[i] = values[rows[i]]
 
