@@ -15,6 +15,7 @@ import httpx
 import pytest
 from fixtures.installation import PASSWORD, Installation, SignUp, TestTenant, WebServer
 from insula.embedded import postgres
+from insula.tenancy.cells import BUCKETS_OF_CELL
 from insula.tenancy.registrars import (
     create_role,
     drop_role,
@@ -269,7 +270,9 @@ def test_a_sign_up_killed_half_way_leaves_nothing(installation: Installation, af
     both = "select number, bucket from ctl.tenants union all select number, bucket from ctl.slots"
     known = f"from ({both}) as known"
     names = _rows(installation, f"select 't_' || number {known}")
-    elsewhere = _rows(installation, f"select 't_' || number {known} where bucket >= 100")
+    elsewhere = _rows(
+        installation, f"select 't_' || number {known} where bucket >= {BUCKETS_OF_CELL}"
+    )
     schemas = "select nspname from pg_namespace where nspname ~ '^t_[0-9]+$'"
     assert names - elsewhere == _rows(installation, schemas) - elsewhere
     # Roles are the server's. Longer ones are of another installation on it.

@@ -85,24 +85,19 @@ def _restore(
         try:
             made = {entry.tag for entry in chosen.archive.entries if entry.desc == "SCHEMA"}
             _write(process.stdin, backup, tables, aside, renamed, made, folder, dumped_by, report)
-            process.stdin.close()
         except BrokenPipeError:
-            _abandon(process.stdin)  # it says why
+            pass  # it says why
         except BaseException:
             process.kill()  # the end of its input would make it commit
-            _abandon(process.stdin)
             raise
+        finally:
+            # What is left in the buffer is sent now. If nobody takes it, that is no news either.
+            with suppress(BrokenPipeError):
+                process.stdin.close()
         if process.wait() != 0:
             said.seek(0)
             text = target.redact(said.read().decode("utf-8", "replace")).strip()
             raise BackupFailed(f"nothing was restored: {text[-4000:]}")
-
-
-def _abandon(pipe: IO[bytes]) -> None:
-    """Close a pipe that nobody reads from any more. What is left in its buffer would otherwise be
-    sent at the end of the ``with`` block, and its failure be all that anybody hears of."""
-    with suppress(BrokenPipeError):
-        pipe.close()
 
 
 def _write(

@@ -27,7 +27,7 @@ _INVALID = (
 
 class _Raw(asyncpg.Connection):  # type: ignore[misc]
     """Asks once a process for the types that PostgreSQL comes with, which are the same everywhere,
-    and not on every connection: that was half of what opening one took the server."""
+    and not on every connection: that was three quarters of what opening one took the server."""
 
     __slots__ = ()
     _known: ClassVar[dict[frozenset[int], Any]] = {}
