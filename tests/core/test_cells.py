@@ -174,7 +174,7 @@ def test_a_tenant_elsewhere_is_filled_and_the_catalogue_hears_of_it_in_the_end(
         answer = empty.http.post("/api/v1/imports", json={"file_id": sent["id"]})
         assert answer.status_code == 202, answer.text
         where = answer.headers["location"]
-        eventually(lambda: empty.http.get(where).json()["error"], seconds=60)
+        eventually(lambda: empty.http.get(where).json()["error"])
         number = two_cells.number(empty)
         assert two_cells.ask("annex", f"SELECT count(*) FROM t_{number}.notes") == 1
         assert empty.http.get("/api/v1/notes").status_code == 404

@@ -204,7 +204,7 @@ def test_a_transaction_that_writes_for_long_is_waited_for_before_writes_wait(
     change = f"SET LOCAL search_path = {schema}, ext; UPDATE notes SET title = 'Longer'"
     with two_cells.holding("home", change) as let_go, ThreadPoolExecutor(1) as threads:
         moving = threads.submit(move, two_cells, tenant, "annex")
-        eventually(lambda: two_cells.is_looking("home", "pg_locks"), seconds=60)
+        eventually(lambda: two_cells.is_looking("home", "pg_locks"))
         assert _phase(two_cells, tenant) == "copying"
         write_note(tenant, "Meanwhile")
         let_go()

@@ -248,7 +248,7 @@ def test_a_purge_killed_half_way_is_finished_by_the_next(
     held = {"outbox": "spool.outbox", "tenants": f"t_{number}.users"}[table]
     with _locked(installation, held):
         process = insula.start("tenants", "purge", tenant.slug, "--yes")
-        eventually(lambda: _waits_for(installation, held), seconds=60)
+        eventually(lambda: _waits_for(installation, held))
         process.kill()
         process.communicate()
         assert "schema" in _traces(installation, tenant, number)

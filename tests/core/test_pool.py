@@ -32,11 +32,11 @@ async def serve(pool: Pool, *roles: str) -> list[int]:
 
 
 async def until(check: Callable[[], bool]) -> None:
-    for _ in range(3000):
+    for _ in range(12_000):
         if check():
             return
         await asyncio.sleep(0.01)
-    raise AssertionError("nothing after 30 s")
+    raise AssertionError("nothing after two minutes")
 
 
 async def opened(pool: Pool, count: int) -> None:

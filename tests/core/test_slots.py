@@ -181,7 +181,7 @@ def test_a_slot_that_was_begun_is_finished_by_whoever_comes_next(pool: Pool) -> 
 def test_a_killed_fill_leaves_nothing_that_the_next_one_does_not_finish(pool: Pool) -> None:
     pool.empty()
     process = pool.command.start("tenants", "slots", "--fill", "200")
-    eventually(lambda: len(pool.numbers("building") | pool.numbers("free")) > 2, seconds=60)
+    eventually(lambda: len(pool.numbers("building") | pool.numbers("free")) > 2)
     process.kill()
     process.communicate()
     left = eventually(lambda: pool.numbers("building") | pool.numbers("free"))

@@ -144,7 +144,7 @@ def test_rows_are_those_of_one_moment(call: Call, place: Path, new_database: New
         [str(programs() / "psql"), "-Xq", "-d", source.url, "-c", move], stdout=subprocess.DEVNULL
     )
     try:
-        eventually(lambda: source.run("SELECT sum(cents) < 200000 FROM a") == "t\n", seconds=60)
+        eventually(lambda: source.run("SELECT sum(cents) < 200000 FROM a") == "t\n")
         made(call, place, source)
     finally:
         moving.wait(60)
@@ -207,7 +207,7 @@ def test_killed_half_way_leaves_nothing_that_looks_complete(
     )
     running = Running("create", str(place), environ=environ)
     try:
-        eventually(lambda: any(place.glob("*.partial/*.dat.zst")), seconds=60)
+        eventually(lambda: any(place.glob("*.partial/*.dat.zst")))
     finally:
         os.killpg(running.process.pid, signal.SIGKILL)
         running.process.communicate()
