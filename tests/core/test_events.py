@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -128,6 +129,40 @@ async def test_what_one_tenant_puts_into_the_outbox_holds_up_no_other(
     assert [item["data"]["number"] for item in items] == [1, 2]
 
 
+def _is_waited_for(installation: Installation, table: str) -> bool:
+    """Whether somebody waits for a lock on a table."""
+    waits = "SELECT count(*) > 0 FROM pg_locks WHERE relation = $1::text::regclass AND NOT granted"
+
+    async def ask() -> Any:
+        superuser = await asyncpg.connect(installation.settings.database_url)
+        try:
+            return await superuser.fetchval(waits, table)
+        finally:
+            await superuser.close()
+
+    return bool(asyncio.run(ask()))
+
+
+async def test_a_tenant_whose_tables_are_locked_holds_up_no_other(
+    installation: Installation, sign_up: SignUp, worker: WorkerProcess
+) -> None:
+    made = [sign_up(), sign_up()]
+    async with inside(installation) as platform:
+        first, second = [await platform.tenant(tenant) for tenant in made]
+        table = f"t_{first.number}.event_cursors"
+        superuser = await asyncpg.connect(installation.settings.database_url)
+        try:
+            async with superuser.transaction():
+                await superuser.execute(f"LOCK TABLE {table}")
+                await happen(platform, first, 1)
+                await asyncio.to_thread(eventually, partial(_is_waited_for, installation, table))
+                await happen(platform, second, 1)
+                await asyncio.to_thread(logged, made[1], count=1)
+        finally:
+            await superuser.close()
+    await asyncio.to_thread(logged, made[0], count=1)
+
+
 _FLOOD = """
 INSERT INTO spool.outbox (kind, due_at, body)
 SELECT 'job', now() - interval '1 hour', '{"job_id": "none"}' FROM generate_series(1, 2000)
@@ -154,11 +189,13 @@ async def test_a_flood_of_one_tenants_jobs_holds_up_no_others(
 
             relay = _relay(platform, start_jobs)
             assert await relay.step()
+            await relay.finished()
             assert f"t_{other.number}" in handed
             assert len(handed) < 2000
             while f"t_{hostile.number}" in handed:
                 handed.clear()
                 await relay.step()
+                await relay.finished()
     finally:
         await asyncio.to_thread(worker.start)
 
@@ -180,6 +217,7 @@ async def test_events_of_all_tenants_have_their_turn(
                 for tenant in tenants:
                     await happen(platform, tenant, 1)
                 await relay.step()
+                await relay.finished()
                 seen = [tenant.http.get("/api/v1/events").json()["items"] for tenant in made]
                 if all(seen):
                     break

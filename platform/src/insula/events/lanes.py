@@ -117,12 +117,11 @@ BEHIND = Statement(
     .where(
         EventLane.done_seq < EventLane.last_seq,
         or_(EventLane.retry_at.is_(None), EventLane.retry_at <= func.now()),
+        EventLane.tenant != func.all(bindparam("besides", type_=ARRAY(BigInteger))),
     )
     .limit(_most),
     int,
 )
 POSTPONE = Statement(
-    update(EventLane)
-    .where(EventLane.tenant == func.any(bindparam("numbers", type_=ARRAY(BigInteger))))
-    .values(retry_at=bindparam("retry"))
+    update(EventLane).where(EventLane.tenant == _number).values(retry_at=bindparam("retry"))
 )

@@ -22,25 +22,21 @@ from insula.events.lanes import DueJob, Lane, Waiting
 from insula.events.outbox import EventBody
 from insula.tenancy import building
 from insula.tenancy.cells import CATALOGUE_PRELUDE, HOME, cell_of
-from insula.tenancy.tenant import (
-    BY_NUMBER,
-    BY_NUMBERS,
-    Tenant,
-    TenantRecord,
-    number_of,
-    schema_name,
-)
+from insula.tenancy.tenant import BY_NUMBER, Tenant, TenantRecord, number_of, schema_name
 
 log = structlog.get_logger("insula.relay")
 
 CHANNEL = "insula_outbox"
 _BATCH = 500
 _LANES = 100
-_AT_ONCE = 4
-"""Tenants whose consumers are served at the same time."""
+"""Tenants that are looked after, or wait for it, at the same time."""
+_NUMBERED, _SERVED = 4, 8
+"""Tenants whose events are numbered, and whose consumers are served, at the same time."""
 _LOOK_SECONDS = 1.0
 _AWAY = timedelta(seconds=5)
 """How long a tenant that is suspended, or elsewhere, is left alone."""
+_PATIENCE = "SET LOCAL lock_timeout = '2s';"
+"""Somebody may have a tenant's log locked; the provisioner would wait for as long as that takes."""
 _PRUNE_EVERY = 1000
 """A tenant's log is pruned each time that its numbers pass a multiple of this."""
 
@@ -67,6 +63,12 @@ class Relay:
         self._start_jobs = start_jobs
         self._keep = keep
         self._wake = asyncio.Event()
+        self._numbering, self._serving = asyncio.Semaphore(_NUMBERED), asyncio.Semaphore(_SERVED)
+        self._busy: dict[int, asyncio.Task[None]] = {}
+        """Tenants that are being looked after. Each has a task of its own: where one's tables are
+        locked, the others do not wait."""
+        self._missed: set[int] = set()
+        """Those of them for whom there was more meanwhile."""
         self._after = ""
         """The last of those whose events were looked at, where there were more than a step takes:
         the next step goes on with whoever comes after."""
@@ -88,14 +90,17 @@ class Relay:
                 more, pause = False, min(30.0, pause * 2)
             if not more:
                 await first_of(self._wake.wait(), stop.wait(), seconds=pause)
+        await self.finished()
 
     async def step(self) -> bool:
-        """Take what is there; whether there may be more."""
-        numbered, rest = await self._number_events()
-        behind = await self._here().many(lanes.BEHIND, most=_LANES)
-        await self._serve({*numbered, *behind})
-        more = await self._start_due_jobs()
-        return rest or len(behind) == _LANES or more
+        """Begin with what is there; whether there may be more."""
+        rest = await self._look_after_all()
+        return await self._start_due_jobs() or rest
+
+    async def finished(self) -> None:
+        """Return once nobody is being looked after."""
+        while self._busy:
+            await asyncio.wait(self._busy.values())
 
     def _home(self) -> Work:
         return self._catalogue.work(HOME, CATALOGUE_PRELUDE, writes=False)
@@ -106,45 +111,71 @@ class Relay:
     def _transaction(self) -> AbstractAsyncContextManager[Work]:
         return self._catalogue.transaction(self._cell, CATALOGUE_PRELUDE)
 
-    # Events
+    # Tenants
 
-    async def _number_events(self) -> tuple[list[int], bool]:
-        """Move events of every tenant that has some from the outbox to its log. Whose they are, and
-        whether there may be more."""
-        moved, rest = [], False
+    async def _look_after_all(self) -> bool:
+        """Begin with those who have events in the outbox or consumers that are behind, as many as
+        there is room for; whether there may be more."""
+        room = _LANES - len(self._busy)
+        if room <= 0:  # who is ready first wakes the relay
+            return False
         roles = await self._here().many(lanes.ROLES, after=self._after, most=_LANES)
-        was_last, self._after = bool(self._after), roles[-1] if len(roles) == _LANES else ""
+        behind = await self._here().many(lanes.BEHIND, most=_LANES, besides=list(self._busy))
+        self._after = roles[-1] if len(roles) == _LANES else ""
+        wanted = dict.fromkeys(behind, False)
         for role in roles:
             try:
+                wanted[number_of(role)] = True
+            except ValueError:  # a login that has lost its way: there is no tenant to tell
                 async with self._transaction() as tx:
-                    count = await self._number(tx, role)
-            except Exception as error:  # rows of one tenant must not hold up the others'
-                log.warning("events cannot be numbered", role=role, exc_info=error)
-                continue
-            if count:
-                moved.append(number_of(role))
-                rest |= count == _BATCH
-        goes_on = was_last or len(roles) == _LANES
-        return moved, rest or (goes_on and len(moved) > 0)
+                    await tx.execute(lanes.DROP, role=role)
+        self._missed.update(self._busy.keys() & wanted.keys())
+        idle = [number for number in wanted if number not in self._busy]
+        for number in idle:
+            task = asyncio.create_task(self._look_after(number, numbers_events=wanted[number]))
+            self._busy[number] = task
+        return len(idle) > 0 and _LANES in (len(roles), len(behind))
 
-    async def _number(self, tx: Work, role: str) -> int:
-        """Number a tenant's events; how many there were that are ours to number."""
+    async def _look_after(self, number: int, *, numbers_events: bool) -> None:
+        more = False
         try:
-            number = number_of(role)
-        except ValueError:  # a login that has lost its way: there is no tenant to tell
-            await tx.execute(lanes.DROP, role=role)
-            return 0
+            if numbers_events:
+                async with self._numbering:
+                    more = await self._number_events(number)
+            async with self._serving:
+                await self._serve(number)
+        except Exception as error:
+            log.warning("following failed", tenant=number, exc_info=error)
+        was_crowded = len(self._busy) >= _LANES
+        del self._busy[number]
+        if more or was_crowded or number in self._missed:
+            self._missed.discard(number)
+            self.wake()
+
+    async def _number_events(self, number: int) -> bool:
+        """Move a tenant's events from the outbox to its log; whether there may be more."""
+        try:
+            async with self._transaction() as tx:
+                return await self._number(tx, number) == _BATCH
+        except Exception as error:  # what it has in its log is to be followed all the same
+            log.warning("events cannot be numbered", tenant=number, exc_info=error)
+            return False
+
+    async def _number(self, tx: Work, number: int) -> int:
+        """Number a tenant's events; how many there were that are ours to number."""
         await tx.execute(lanes.ADD_LANE, tenant=number)
         lane = await tx.find(lanes.LOCK_LANE, number=number)
         if lane is None:  # another relay is at it
             return 0
-        # Read under the lane's lock, which a move takes before it changes a tenant's place.
-        record = await self._home().find(BY_NUMBER, number=number)
+        # Read under the lane's lock, which a move takes before it changes a tenant's place. Who
+        # holds a connection at home does not wait for another one.
+        home = tx if self._cell == HOME else self._home()
+        record = await home.find(BY_NUMBER, number=number)
         if record is None or not self._is_here(record):
             if record is None:
                 await self._drop_orphans(tx, number)
             return 0
-        waiting = await tx.many(lanes.TAKE_EVENTS, role=role, most=_BATCH)
+        waiting = await tx.many(lanes.TAKE_EVENTS, role=schema_name(number), most=_BATCH)
         rows = [
             _row(lane.last_seq + place, row)
             for place, row in enumerate(sorted(waiting, key=lambda row: row.id), 1)
@@ -162,7 +193,7 @@ class Relay:
     ) -> None:
         last = lane.last_seq + len(rows)
         await tx.execute(lanes.SET_LAST, number=tenant.number, last=last)
-        await tx.run_script(building.enter(tenant.number))
+        await tx.run_script(_PATIENCE + building.enter(tenant.number))
         names = self._following.names(tenant)
         await tx.execute(events_log.ADD_CURSORS, consumers=names, seq=lane.last_seq)
         await tx.execute_many(events_log.APPEND, rows)
@@ -179,26 +210,14 @@ class Relay:
 
     # Consumers
 
-    async def _serve(self, numbers: set[int]) -> None:
-        """Serve the consumers of those that are active, and look at the others later."""
-        if not numbers:
+    async def _serve(self, number: int) -> None:
+        """Serve a tenant's consumers if it is active, or look at it later."""
+        record = await self._home().find(BY_NUMBER, number=number)
+        if record is None or record.status != "active" or not self._is_here(record):
+            await self._leave_alone(number, gone=record is None)
             return
-        limit = asyncio.Semaphore(_AT_ONCE)
-        records = await self._home().many(BY_NUMBERS, numbers=list(numbers))
-        ready = [line for line in records if line.status == "active" and self._is_here(line)]
-
-        async def serve(tenant: Tenant) -> None:
-            async with limit:
-                try:
-                    await self._settle(tenant, await self._following.catch_up(tenant))
-                except Exception as error:
-                    log.warning("following failed", tenant=tenant.slug, exc_info=error)
-
-        async with asyncio.TaskGroup() as group:
-            for record in ready:
-                group.create_task(serve(Tenant(record)))
-        if away := numbers - {record.number for record in ready}:
-            await self._leave_alone(away, gone=away - {record.number for record in records})
+        tenant = Tenant(record)
+        await self._settle(tenant, await self._following.catch_up(tenant))
 
     async def _settle(self, tenant: Tenant, standing: Standing) -> None:
         async with self._transaction() as tx:
@@ -209,10 +228,12 @@ class Relay:
                 retry=standing.retry_at,
             )
 
-    async def _leave_alone(self, away: set[int], *, gone: set[int]) -> None:
+    async def _leave_alone(self, number: int, *, gone: bool) -> None:
         async with self._transaction() as tx:
-            await tx.execute(lanes.POSTPONE, numbers=list(away), retry=datetime.now(UTC) + _AWAY)
-            await tx.execute_many(lanes.DROP_LANE, [{"number": number} for number in gone])
+            if gone:
+                await tx.execute(lanes.DROP_LANE, number=number)
+            else:
+                await tx.execute(lanes.POSTPONE, number=number, retry=datetime.now(UTC) + _AWAY)
 
     # Jobs
 

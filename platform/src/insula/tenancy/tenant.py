@@ -10,8 +10,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec import Meta
-from sqlalchemy import BigInteger, Interval, bindparam, func, literal_column, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Interval, bindparam, func, literal_column, select
 
 from insula.db import Statement, Work
 from insula.db.wire import Prelude
@@ -178,10 +177,6 @@ _columns = select(
 )
 BY_SLUG = Statement(_columns.where(TenantRow.slug == bindparam("slug")), TenantRecord)
 BY_NUMBER = Statement(_columns.where(TenantRow.number == bindparam("number")), TenantRecord)
-BY_NUMBERS = Statement(
-    _columns.where(TenantRow.number == func.any(bindparam("numbers", type_=ARRAY(BigInteger)))),
-    TenantRecord,
-)
 BY_ID = Statement(_columns.where(TenantRow.id == bindparam("id")), TenantRecord)
 _BY_FORMER_SLUG = Statement(
     _columns.join(FormerSlug, FormerSlug.tenant_id == TenantRow.id).where(
