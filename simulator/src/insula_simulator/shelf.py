@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from insula_simulator.engine.memory import zeros
+from insula_simulator.engine.memory import anything
 
 
 @dataclass(slots=True)
@@ -19,6 +19,10 @@ class Shelf:
     def take(self, name: str, length: int, dtype: npt.DTypeLike = np.int64) -> npt.NDArray[Any]:
         """With anything in it, at first zeros."""
         kept = self.kept.get(name)
-        if kept is None or len(kept) < length:
-            kept = self.kept[name] = zeros((length + length // 8,), dtype)
+        if kept is None:  # chunks are as long as a large page
+            kept = self.kept[name] = anything((length,), dtype)
+            kept[:] = 0
+        elif len(kept) < length:
+            kept = self.kept[name] = anything((length + length // 8,), dtype)
+            kept[:] = 0
         return kept[:length]

@@ -41,9 +41,9 @@ from insula_simulator.watching import Watch
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-CHUNK, LARGEST_CHUNK = 1 << 16, 1 << 18
+CHUNK, LARGEST_CHUNK = 1 << 16, 1 << 19
 """Requests of a chunk. Part of the model: how long a fetch takes is learnt from chunk to chunk."""
-CHUNKS = 32
+CHUNKS = 16
 """A long run of at least so many takes larger ones, which find more of what they need in a
 processor's own memory."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from insula_simulator.engine.compiled import compiled
-from insula_simulator.engine.memory import lengthened, zeros
+from insula_simulator.engine.memory import anything, lengthened, lengthened_by_anything
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -36,6 +36,8 @@ REGISTERS = 48
 RESERVED, AHEAD = 1 << 22, 4
 """Room is made for so many rows at once, or so many times those needed: rows that nobody uses take
 no memory, and to move those in use takes time."""
+_BLOCK = 1024
+"""Entries of the table that are moved together."""
 
 NONE = -1
 REFUSED = -1
@@ -44,12 +46,14 @@ a stored miss by ``-2 - slot``."""
 
 
 class State(NamedTuple):
-    """One cache. ``scores`` (floats), ``heap`` (slots), ``sketch`` (counters), ``log`` (slots) and
-    ``sizes`` (bytes, where nodes are small) are of length one where a policy has no use for them.
+    """One cache. ``table`` is the first part of ``room``, into which it grows. ``scores`` (floats),
+    ``heap`` (slots), ``sketch`` (counters), ``log`` (slots) and ``sizes`` (bytes, where nodes are
+    small) are of length one where a policy has no use for them.
     """
 
     nodes: npt.NDArray[np.int64]
     table: npt.NDArray[np.int64]
+    room: npt.NDArray[np.int64]
     regs: npt.NDArray[np.int64]
     floats: npt.NDArray[np.float64]
     scores: npt.NDArray[np.float64]
@@ -63,7 +67,7 @@ def empty_state(
     capacity: int, *, small: bool, logged: bool, scored: bool, heaped: bool, counters: int
 ) -> State:
     """Memory for a cache of ``capacity`` bytes that knows nothing yet."""
-    rows, places = 1024, 4096
+    rows, table = 1024, np.zeros(4096, np.int64)
     regs = np.zeros(REGISTERS, np.int64)
     regs[CAPACITY] = capacity
     regs[FREE] = regs[HAND] = NONE
@@ -71,13 +75,14 @@ def empty_state(
         regs[base] = regs[base + 1] = NONE
     return State(
         nodes=np.zeros((rows, SMALL_COLUMNS if small else COLUMNS), np.int64),
-        table=np.zeros(places, np.int64),
+        table=table,
+        room=table,
         regs=regs,
         floats=np.zeros(4, np.float64),
         scores=np.zeros(rows if scored else 1, np.float64),
         heap=np.zeros(rows + 1 if heaped else 1, np.int64),
         sketch=np.zeros(max(1, counters), np.uint32),
-        log=np.zeros(places if logged else 1, np.int32),
+        log=np.zeros(len(table) if logged else 1, np.int32),
         sizes=np.zeros(rows if small else 1, np.int64),
     )
 
@@ -87,36 +92,52 @@ def with_room(state: State, more: int) -> State:
     used = int(state.regs[TOP])
     if used + more > len(state.nodes):
         rows = max(AHEAD * (used + more), RESERVED)
-        state = state._replace(nodes=lengthened(state.nodes, used, rows))
+        state = state._replace(nodes=lengthened_by_anything(state.nodes, used, rows))
         if len(state.scores) > 1:
             state = state._replace(scores=lengthened(state.scores, used, rows))
         if len(state.sizes) > 1:
-            state = state._replace(sizes=lengthened(state.sizes, used, rows))
+            state = state._replace(sizes=lengthened_by_anything(state.sizes, used, rows))
         if len(state.heap) > 1:
             state = state._replace(heap=lengthened(state.heap, used + 1, rows + 1))
     places = len(state.table)
     while 2 * (int(state.regs[LIVE]) + more) > places:
         places *= 2
-    if places > len(state.table):
-        table = zeros((places,), np.int64)
-        _rehash(state.table, table)
-        state = state._replace(table=table)
-    return state
+    return state if places == len(state.table) else _with_places(state, places)
+
+
+def _with_places(state: State, places: int) -> State:
+    """The same cache with a longer table."""
+    old, room = state.table, state.room
+    if places > len(room):
+        room = anything((max(places, 2 * RESERVED),), np.int64)
+        room[: len(old)] = 0
+    table = room[:places]
+    table[len(old) :] = 0
+    _rehash(old, table, np.empty(_BLOCK, np.int64))
+    return state._replace(table=table, room=room)
 
 
 @compiled
-def _rehash(old: Ints, new: Ints) -> None:
-    """Destroys the old table. Its entries are brought together first: nobody could guess which of
-    its places are empty, and guessing wrong costs more than moving an entry."""
-    count = 0
-    for i in range(old.size):
-        entry = old[i]
-        old[count] = entry
-        count += entry != 0
-    mask = new.size - 1
-    for i in range(count):
-        entry = old[i]
-        place = (entry >> 32) & mask
-        while new[place] != 0:
-            place = (place + 1) & mask
-        new[place] = entry
+def _rehash(old: Ints, new: Ints, block: Ints) -> None:
+    """Move all entries to a table that is longer, and may begin with the old one.
+
+    From behind an empty place on, so that none has to go to where another one still is: of those
+    before it some are gone, and it moves towards its own place or far ahead. A block is brought
+    together first: nobody could guess which places are empty, and guessing wrong costs more than
+    moving an entry.
+    """
+    size, mask, first = old.size, new.size - 1, 0
+    while old[first] != 0:
+        first += 1
+    for start in range(first, first + size, block.size):
+        count = 0
+        for at in range(start, min(start + block.size, first + size)):
+            place = at & (size - 1)
+            block[count] = old[place]
+            count += old[place] != 0
+            old[place] = 0
+        for i in range(count):
+            place = (block[i] >> 32) & mask
+            while new[place] != 0:
+                place = (place + 1) & mask
+            new[place] = block[i]

@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
+from insula_simulator.engine.memory import kept_pages
 from insula_simulator.leaving import leaving_in_order
 from insula_simulator.policies import POLICIES
 from insula_simulator.replay import is_compiled, warm_up
@@ -69,7 +70,8 @@ def in_process(tasks: Sequence[Task]) -> Iterator[Outcome]:
 def processes(jobs: int) -> Iterator[Executor]:
     """So many at a time. They end with this process, however it ends."""
     if jobs == 1:
-        yield in_process
+        with kept_pages():
+            yield in_process
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, _enter_worker) as pool:
@@ -100,6 +102,7 @@ def _stop(pool: ProcessPoolExecutor) -> None:
 
 def _enter_worker() -> None:
     """Ctrl-C is the parent's, and nobody outlives it: a parent that was killed tells nobody."""
+    kept_pages().__enter__()  # for as long as it lives
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
