@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from insula_simulator.engine.memory import kept_pages
 from insula_simulator.results import Result, series, summarise
 from insula_simulator.simulation import Simulation
 from simulator.networks import PLACES, scenario
@@ -33,6 +34,21 @@ def test_the_result_is_the_same_for_any_number_of_threads_and_each_time() -> Non
     one, two = outcome(1, **changes), outcome(2, **changes)
     assert one == two
     assert outcome(1, seed=2, **changes) != one
+
+
+def test_runs_in_pages_that_others_have_left_are_the_same() -> None:
+    def of(policy: str) -> Result:
+        edges = [
+            edge | {"cache": {"size": 30_000_000, "policy": policy}}
+            for edge in scenario_edges(*PLACES)
+        ]
+        return outcome(requests=100_000, edges=edges)
+
+    policies = ("lru", "sieve", "lirs", "gdsf", "wtinylfu", "s3fifo")
+    fresh = [of(policy) for policy in policies]
+    with kept_pages():
+        for _ in range(2):
+            assert [of(policy) for policy in policies] == fresh
 
 
 def test_what_learns_while_it_runs_is_the_same_for_any_number_of_threads() -> None:
