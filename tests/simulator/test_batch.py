@@ -80,7 +80,7 @@ def test_a_packed_alias_table_says_the_same() -> None:
 def test_a_crew_does_every_piece_once_and_tells_of_faults(threads: int) -> None:
     with Crew(threads) as crew:
         later = crew.meanwhile(lambda: "made")
-        assert crew.each(lambda i: i * i, 30) == [i * i for i in range(30)]
+        assert crew.each(lambda i: i * i, range(30)) == [i * i for i in range(30)]
         assert later() == "made"
         with pytest.raises(ZeroDivisionError):
-            crew.each(lambda i: 1 // (i - 7), 30)
+            crew.each(lambda i: 1 // (i - 7), range(30))

@@ -94,7 +94,7 @@ class Sorted:
         lengths = [len(each) for each in sent]
         total, count, room = sum(lengths), len(self.rows), self.room
         merged, bodies = _taken(total, shelf), shelf.take("bodies", total)
-        order, marks = shelf.take("order", total + 1, "i4"), shelf.take("marks", count, "i4")
+        order, marks = shelf.take("order", total + 1, "i4"), shelf.take_zeros("marks", count, "i4")
         places, sites = shelf.take("places", count + 1, "i4"), shelf.take("sites", count + 1)
         for site, (start, each) in enumerate(zip(self.starts, sent, strict=False)):
             first = start + 1  # 0 is no mark

@@ -1,7 +1,7 @@
 """Threads that share work. Kernels hold no GIL, so that they run at the same time."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self, TypeVar
@@ -28,12 +28,13 @@ class Crew:
         if self.pool:
             self.pool.shutdown(cancel_futures=True)
 
-    def each(self, work: Callable[[int], T], count: int) -> list[T]:
-        """The answers of ``work(0)`` to ``work(count - 1)``; whoever is free takes the next. A
-        future for each would cost more than many of the pieces do."""
+    def each(self, work: Callable[[int], T], pieces: Sequence[int]) -> list[T]:
+        """The answers of ``work(0)`` to ``work(len(pieces) - 1)``; whoever is free takes the next
+        of ``pieces``, which has those numbers in any order: with the longest first, all are done
+        at nearly the same time. A future for each would cost more than many of them do."""
         if not self.pool:
-            return [work(i) for i in range(count)]
-        left, answers = deque(range(count)), dict[int, T]()
+            return [work(i) for i in range(len(pieces))]
+        left, answers = deque(pieces), dict[int, T]()
 
         def take() -> None:
             while left:
@@ -43,12 +44,12 @@ class Crew:
                     return
                 answers[i] = work(i)
 
-        helping = [self.pool.submit(take) for _ in range(min(self.helpers, count - 1))]
+        helping = [self.pool.submit(take) for _ in range(min(self.helpers, len(pieces) - 1))]
         take()
         for each in helping:
             if not each.cancel():
                 each.result()
-        return [answers[i] for i in range(count)]
+        return [answers[i] for i in range(len(pieces))]
 
     def meanwhile(self, work: Callable[[], T]) -> Callable[[], T]:
         """Begin something that a helper does while the asker goes on; calling the answer waits for

@@ -117,9 +117,9 @@ class Simulation:
         self.watch = Watch()
         self.tallies = [Tally(self.content.catalogue) for _ in scenario.edges]
         self._rtts = np.ascontiguousarray(self.client_rtts.T)
-        self._drawn, self._edge_rows = [Shelf(), Shelf()], [Shelf(), Shelf()]
-        self._asks = Shelf()
         self.chunk = chunk_of(scenario)
+        self._drawn, self._edge_rows = ([Shelf(self.chunk) for _ in range(2)] for _ in range(2))
+        self._asks = Shelf()
         self._count = np.arange(self.chunk)
         self.ledgers = [new_ledger(layout.BINS, len(scenario.regions)) for _ in scenario.edges]
 
@@ -188,10 +188,13 @@ class Simulation:
 
     def synthetic(self) -> Iterator[Batch]:
         """All requests, drawn from what the scenario says of them. The next batch but one takes
-        the memory of a batch."""
-        total = self.scenario.requests
-        for start in range(0, total, self.chunk):
-            yield self._requests(start, min(self.chunk, total - start))
+        the memory of a batch. The first are short: nothing else can be done until they are drawn,
+        and how long fetches take is soon known."""
+        start, count, total = 0, CHUNK, self.scenario.requests
+        while start < total:
+            yield self._requests(start, min(count, total - start))
+            start += count
+            count = min(2 * count, self.chunk)
 
     def _requests(self, start: int, count: int) -> Batch:
         self._drawn.reverse()
@@ -222,12 +225,13 @@ class Simulation:
         """The answer has the next chunk, made while shields and origin, which keep fewer threads
         busy, are at work."""
         split = chunk.split
+        longest_first = sorted(range(len(self.edges)), key=lambda i: -len(split.parts[i]))
         answers = crew.each(
-            lambda i: self.edges[i].answer(split.parts[i], split.rooms[i]), len(self.edges)
+            lambda i: self.edges[i].answer(split.parts[i], split.rooms[i]), longest_first
         )
         following = crew.meanwhile(upcoming)
         took = self._fetch(crew, split, answers)
-        crew.each(lambda i: self._finish(i, split.parts[i], answers[i], took[i]), len(took))
+        crew.each(lambda i: self._finish(i, split.parts[i], answers[i], took[i]), longest_first)
         return following
 
     def _fetch(self, crew: Crew, split: Sorted, answers: list[Answers]) -> list[Floats]:

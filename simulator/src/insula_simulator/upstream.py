@@ -64,12 +64,12 @@ class Shields:
         )  # fmt: skip
         split = sorted_by_site(batch, chosen, len(self.tiers), self.rows)
         answers = crew.each(
-            lambda i: self.tiers[i].answer(split.parts[i], split.rooms[i]), len(self.tiers)
+            lambda i: self.tiers[i].answer(split.parts[i], split.rooms[i]), range(len(self.tiers))
         )
         merged = split.merged([answer.sent for answer in answers], self.asks)
         took = merged.brought_back(origin.fetch(merged.batch, merged.bodies))
         seconds = np.empty(len(batch))
-        crew.each(lambda i: self._settle(i, split, answers[i], took[i], seconds), len(took))
+        crew.each(lambda i: self._settle(i, split, answers[i], took[i], seconds), range(len(took)))
         return seconds
 
     def _settle(

@@ -107,25 +107,25 @@ def with_room(state: State, more: int) -> State:
 
 def _with_places(state: State, places: int) -> State:
     """The same cache with a longer table."""
-    old, room = state.table, state.room
+    room, kept = state.room, len(state.table)
     if places > len(room):
-        room = anything((max(places, 2 * RESERVED),), np.int64)
-        room[: len(old)] = 0
+        room, kept = anything((max(places, 2 * RESERVED),), np.int64), 0
     table = room[:places]
-    table[len(old) :] = 0
-    _rehash(old, table, np.empty(_BLOCK, np.int64))
+    _rehash(state.table, table, kept, np.empty(_BLOCK, np.int64))
     return state._replace(table=table, room=room)
 
 
 @compiled
-def _rehash(old: Ints, new: Ints, block: Ints) -> None:
-    """Move all entries to a table that is longer, and may begin with the old one.
+def _rehash(old: Ints, new: Ints, kept: int, block: Ints) -> None:
+    """Move all entries to a table that is longer, and may begin with the old one (``kept`` places).
 
     From behind an empty place on, so that none has to go to where another one still is: of those
     before it some are gone, and it moves towards its own place or far ahead. A block is brought
     together first: nobody could guess which places are empty, and guessing wrong costs more than
     moving an entry.
     """
+    for place in range(kept, new.size):
+        new[place] = 0
     size, mask, first = old.size, new.size - 1, 0
     while old[first] != 0:
         first += 1
