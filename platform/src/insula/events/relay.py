@@ -137,29 +137,31 @@ class Relay:
         return len(idle) > 0 and _LANES in (len(roles), len(behind))
 
     async def _look_after(self, number: int, *, numbers_events: bool) -> None:
-        more = False
+        numbered = 0
         try:
             if numbers_events:
                 async with self._numbering:
-                    more = await self._number_events(number)
+                    numbered = await self._number_events(number)
             async with self._serving:
                 await self._serve(number)
         except Exception as error:
             log.warning("following failed", tenant=number, exc_info=error)
-        was_crowded = len(self._busy) >= _LANES
+        was_crowded, was_missed = len(self._busy) >= _LANES, number in self._missed
         del self._busy[number]
-        if more or was_crowded or number in self._missed:
-            self._missed.discard(number)
+        self._missed.discard(number)
+        # Who got nowhere waits until the relay looks again by itself.
+        got_on = numbered > 0 or not numbers_events
+        if got_on and (was_crowded or was_missed or numbered == _BATCH):
             self.wake()
 
-    async def _number_events(self, number: int) -> bool:
-        """Move a tenant's events from the outbox to its log; whether there may be more."""
+    async def _number_events(self, number: int) -> int:
+        """Move a tenant's events from the outbox to its log, as many as a step takes; how many."""
         try:
             async with self._transaction() as tx:
-                return await self._number(tx, number) == _BATCH
+                return await self._number(tx, number)
         except Exception as error:  # what it has in its log is to be followed all the same
             log.warning("events cannot be numbered", tenant=number, exc_info=error)
-            return False
+            return 0
 
     async def _number(self, tx: Work, number: int) -> int:
         """Number a tenant's events; how many there were that are ours to number."""

@@ -25,7 +25,7 @@ _SLOT = 0xFFFFFFFF
 _MIX_1 = -0x40A7B892E31B1A47  # the finaliser of splitmix64 (Steele et al. 2014), as signed words
 _MIX_2 = -0x6B2FB644ECCEEE15
 _LOW_31 = (1 << 31) - 1
-AHEAD = 16
+AHEAD = 24
 """Requests between the steps in which memory is fetched for one: what a core can have under way,
 and long enough for each to arrive."""
 
