@@ -11,15 +11,14 @@ import struct
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import structlog
 
 log = structlog.get_logger("insula.closing")
 
 _SETTLE_SECONDS = 0.2
-"""For the workers to accept those who are connected, and to read what they ask for. A client that
-comes meanwhile tries again after a second (RFC 6298, section 2.1), and is refused by then."""
+"""For the workers to accept those who are connected, and to read what they ask for."""
 _ATTACH_FILTER = 26
 _ATTACH_REUSEPORT_FILTER = 51
 """SO_ATTACH_FILTER and SO_ATTACH_REUSEPORT_CBPF of <asm-generic/socket.h>, see socket(7)."""
@@ -30,28 +29,36 @@ _RETURN = 0x06
 @contextmanager
 def no_newcomers(host: str, port: int, listeners: int) -> Iterator[None]:
     """Let nobody connect any more to listeners that share a port (SO_REUSEPORT); at the beginning
-    of the block they have accepted all who are connected, at its end the port is free.
+    of the block they have accepted all who are connected, in it they are to be closed. Who comes
+    meanwhile tries again after a second (RFC 6298, section 2.1) and finds the port closed.
 
-    The kernel is told to choose one more listener than those that there are, which hears nothing.
-    Where it cannot be told, nothing happens.
+    The kernel is told to choose a listener more, which hears nothing. Where it cannot be told,
+    nothing happens.
     """
-    if sys.platform != "linux":
+    with ExitStack() as deaf:
+        try:
+            if sys.platform == "linux":
+                _divert(host, port, listeners, deaf)
+                time.sleep(_SETTLE_SECONDS)
+        except OSError as error:
+            deaf.close()
+            log.warning("connections may be lost that nobody has accepted", error=str(error))
         yield
-        return
+
+
+def _divert(host: str, port: int, listeners: int, deaf: ExitStack) -> None:
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
-    with socket.socket(family, kind, protocol) as deaf:
-        try:
-            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            deaf.bind(address)
-            _answer_always(deaf, _ATTACH_FILTER, 0)  # bytes of each packet that are let through
-            deaf.listen(1)
-            _answer_always(deaf, _ATTACH_REUSEPORT_FILTER, listeners)  # the last of them: itself
-            time.sleep(_SETTLE_SECONDS)
-        except OSError as error:
-            log.warning("connections may be lost that nobody has accepted", error=str(error))
-        yield
+    # Whenever a listener is closed, the last one takes its place in the kernel's array: so that the
+    # one behind the listeners is deaf to the end, there is one more of these than of those.
+    for _ in range(listeners + 1):
+        last = deaf.enter_context(socket.socket(family, kind, protocol))
+        last.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        last.bind(address)
+        _answer_always(last, _ATTACH_FILTER, 0)  # bytes of each packet that are let through
+        last.listen(1)
+    _answer_always(last, _ATTACH_REUSEPORT_FILTER, listeners)
 
 
 def _answer_always(listener: socket.socket, option: int, answer: int) -> None:

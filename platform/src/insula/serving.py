@@ -11,8 +11,10 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,8 @@ METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 _CONNECTIONS = 8192
 """What a worker accepts at once; Granian's own 1024 are soon taken by idle clients."""
+_CLOSING_SECONDS = 0.5
+"""For all workers to close their listeners once they were told to stop."""
 _KILL_SECONDS = 10
 """What requests in flight get to finish once a worker was told to stop."""
 
@@ -76,16 +80,11 @@ def serve(
     # A worker imports everything afresh: prometheus_client decides at import where it counts,
     # and a fork would carry the metrics listener's thread and socket along.
     multiprocessing.set_start_method("spawn", force=True)
-    with _shared_folder() as folder, ExitStack() as closing:
+    with _shared_folder() as folder:
         os.environ[METRICS_FOLDER] = str(folder)
         os.environ[DRAIN_FILE] = str(folder / "draining")
         server = _server(settings, target)
-
-        def close() -> None:
-            newcomers = no_newcomers(settings.host, settings.port, settings.workers)
-            closing.enter_context(newcomers)  # until the workers are gone
-            server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
-
+        close = partial(_close, server, settings)
         flag = folder / "draining"
         server.on_startup(lambda: _drain_on_sigterm(server, flag, drain_seconds, close))
         with _metrics_listener(settings, folder):
@@ -163,6 +162,15 @@ def _drain_on_sigterm(
         timer.start()
 
     signal.signal(signal.SIGTERM, drain)
+
+
+def _close(server: MPServer, settings: Settings) -> None:
+    try:
+        with no_newcomers(settings.host, settings.port, settings.workers):
+            server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
+            time.sleep(_CLOSING_SECONDS)
+    finally:
+        server.signal_handler_interrupt()  # type: ignore[no-untyped-call]
 
 
 @contextmanager

@@ -22,7 +22,7 @@ class Shelf:
         """With anything in it."""
         kept = self.kept.get(name)
         if kept is None or len(kept) < length:
-            # Chunks are as long as large pages; what varies may vary more.
+            # A chunk's columns fill large pages exactly; who wants more may want still more.
             room = max(length, self.least) if kept is None else length + length // 8
             kept = self.kept[name] = anything((room,), dtype)
         return kept[:length]

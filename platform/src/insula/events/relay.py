@@ -122,36 +122,44 @@ class Relay:
         roles = await self._here().many(lanes.ROLES, after=self._after, most=_LANES)
         behind = await self._here().many(lanes.BEHIND, most=_LANES, besides=list(self._busy))
         self._after = roles[-1] if len(roles) == _LANES else ""
-        wanted = dict.fromkeys(behind, False)
-        for role in roles:
-            try:
-                wanted[number_of(role)] = True
-            except ValueError:  # a login that has lost its way: there is no tenant to tell
-                async with self._transaction() as tx:
-                    await tx.execute(lanes.DROP, role=role)
+        writing = [number for role in roles if (number := await self._known(role)) is not None]
+        wanted = dict.fromkeys([*writing, *behind])
         self._missed.update(self._busy.keys() & wanted.keys())
-        idle = [number for number in wanted if number not in self._busy]
+        idle = [number for number in wanted if number not in self._busy][:room]
         for number in idle:
-            task = asyncio.create_task(self._look_after(number, numbers_events=wanted[number]))
-            self._busy[number] = task
+            looking = self._look_after(number, writes=number in writing, behind=number in behind)
+            self._busy[number] = asyncio.create_task(looking)
         return len(idle) > 0 and _LANES in (len(roles), len(behind))
 
-    async def _look_after(self, number: int, *, numbers_events: bool) -> None:
+    async def _known(self, role: str) -> int | None:
+        """Whose role it is."""
+        try:
+            return number_of(role)
+        except ValueError:  # a login that has lost its way: there is no tenant to tell
+            try:
+                async with self._transaction() as tx:
+                    await tx.execute(lanes.DROP, role=role)
+            except Exception as error:
+                log.warning("events of nobody cannot be dropped", role=role, exc_info=error)
+            return None
+
+    async def _look_after(self, number: int, *, writes: bool, behind: bool) -> None:
         numbered = 0
         try:
-            if numbers_events:
+            if writes:
                 async with self._numbering:
                     numbered = await self._number_events(number)
-            async with self._serving:
-                await self._serve(number)
+            if numbered or behind:
+                async with self._serving:
+                    await self._serve(number)
         except Exception as error:
             log.warning("following failed", tenant=number, exc_info=error)
-        was_crowded, was_missed = len(self._busy) >= _LANES, number in self._missed
-        del self._busy[number]
-        self._missed.discard(number)
+        finally:
+            was_crowded, was_missed = len(self._busy) >= _LANES, number in self._missed
+            del self._busy[number]
+            self._missed.discard(number)
         # Who got nowhere waits until the relay looks again by itself.
-        got_on = numbered > 0 or not numbers_events
-        if got_on and (was_crowded or was_missed or numbered == _BATCH):
+        if (numbered or behind) and (was_crowded or was_missed or numbered == _BATCH):
             self.wake()
 
     async def _number_events(self, number: int) -> int:

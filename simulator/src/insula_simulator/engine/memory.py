@@ -38,12 +38,14 @@ def zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
 
 
 def anything(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """As ``numpy.empty``. What is never written takes no memory."""
+    """As ``numpy.empty``; new pages take no memory until they are written."""
     count = _bytes(shape, dtype)
     if count < LARGE:
         return np.empty(shape, dtype)
     if _spare is None:
         return _array(_fresh(count), shape, dtype)
+    # By powers of two: arrays are never as long as those before them, but nearly.
+    count = 1 << (count - 1).bit_length()
     kept = _spare.setdefault(count, [])
     try:
         pages = kept.pop()

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from multiprocessing.connection import wait
@@ -100,9 +100,13 @@ def _stop(pool: ProcessPoolExecutor) -> None:
     pool.shutdown(wait=True, cancel_futures=True)
 
 
+_FOR_LIFE = ExitStack()
+"""What a worker's process never leaves."""
+
+
 def _enter_worker() -> None:
     """Ctrl-C is the parent's, and nobody outlives it: a parent that was killed tells nobody."""
-    kept_pages().__enter__()  # for as long as it lives
+    _FOR_LIFE.enter_context(kept_pages())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None
