@@ -1,8 +1,11 @@
 """Whole networks: conserved, reproducible, and moved by what should move them."""
 
+from mmap import mmap
 from typing import Any
 
+import numpy as np
 import pytest
+from insula_simulator.engine import memory
 from insula_simulator.engine.memory import kept_pages
 from insula_simulator.results import Result, series, summarise
 from insula_simulator.simulation import Simulation
@@ -49,6 +52,20 @@ def test_runs_in_pages_that_others_have_left_are_the_same() -> None:
     with kept_pages():
         for _ in range(2):
             assert [of(policy) for policy in policies] == fresh
+
+
+def test_arrays_of_other_lengths_use_kept_pages_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[int] = []
+
+    def fetch(count: int) -> mmap:
+        fetched.append(count)
+        return mmap(-1, count)
+
+    monkeypatch.setattr(memory, "_fresh", fetch)
+    with kept_pages():
+        for length in range(140_000, 260_000, 1000):
+            memory.anything((length,), np.int64)[:] = 1
+    assert len(fetched) == 1
 
 
 def test_what_learns_while_it_runs_is_the_same_for_any_number_of_threads() -> None:
