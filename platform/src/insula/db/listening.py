@@ -26,8 +26,9 @@ async def listen(
             connection = await asyncpg.connect(
                 await dsn(), server_settings={"application_name": "insula"}
             )
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            log.warning("cannot listen", error=str(error))
+        # Also what asyncpg says of a connection at home that is dying: no worker ends for it.
+        except Exception as error:
+            log.warning("cannot listen", error=repr(error))
             await first_of(stop.wait(), seconds=_PAUSE_SECONDS)
             continue
         try:
@@ -36,6 +37,9 @@ async def listen(
                 await connection.add_listener(channel, lambda *_, wake=wake: wake())
                 wake()
             await first_of(lost.wait(), stop.wait())
+        except Exception as error:
+            log.warning("cannot listen", error=repr(error))
+            await first_of(stop.wait(), seconds=_PAUSE_SECONDS)
         finally:
             connection.terminate()
 

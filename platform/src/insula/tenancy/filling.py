@@ -16,7 +16,6 @@ from sqlalchemy import Integer, Text, bindparam, text
 
 from insula.db import Database, Statement, Work
 from insula.db.listening import first_of
-from insula.db.pool import PoolExhausted
 from insula.tenancy import core, placement, slots
 from insula.tenancy.building import FEW_ROWS, LEAVE, build, enter, portions
 from insula.tenancy.cells import BUCKETS_OF_CELL, CATALOGUE_PRELUDE, HOME
@@ -229,8 +228,8 @@ class Refill:
                 is_busy, pause = await self._take_step(), _LOOK_SECONDS
             except asyncpg.LockNotAvailableError:  # another worker leads, or tables are in use
                 is_busy, pause = False, _LOOK_SECONDS
-            except (asyncpg.PostgresError, OSError, PoolExhausted, MigrationChanged) as error:
-                log.warning("slots cannot be filled", error=str(error))
+            except Exception as error:  # the worker does more than this
+                log.warning("slots cannot be filled", error=repr(error))
                 is_busy, pause = False, _TROUBLE_SECONDS
             if is_busy:
                 await first_of(stop.wait(), seconds=time.monotonic() - started)
