@@ -175,7 +175,8 @@ def test_a_slot_that_was_begun_is_finished_by_whoever_comes_next(pool: Pool) -> 
     begun = pool.run(lambda filling: filling.begin())
     assert begun.state == "building"
     assert pool.numbers("building") == {begun.number}
-    assert pool.fill(1) == {begun.number}
+    pool.fill(1)
+    eventually(lambda: begun.number in pool.numbers("free"))  # a worker may be at it as well
 
 
 def test_a_killed_fill_leaves_nothing_that_the_next_one_does_not_finish(pool: Pool) -> None:
