@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import redis
-from fixtures.waiting import eventually
 from insula.embedded import EmbeddedServers, FolderBusy
 from insula.embedded.child import ticks
 from insula.embedded.local import local_settings
@@ -48,7 +47,7 @@ def is_running(pid: int) -> bool:
 
 
 def wait_gone(*pids: int) -> None:
-    for _ in ticks(10):
+    for _ in ticks(60):
         if not any(map(is_running, pids)):
             return
     raise AssertionError(f"still there: {[pid for pid in pids if is_running(pid)]}")
@@ -91,6 +90,7 @@ def holder(home: Path) -> Iterator[Holder]:
     with closing(Holder(home)) as holder:
         assert len(holder.servers) == 2
         yield holder
+    wait_gone(*holder.servers)  # they end by themselves, but not at once
 
 
 def assert_all_kept(home: Path) -> None:
@@ -189,8 +189,7 @@ def test_cluster_half_made_by_a_crash_is_made_anew(tmp_path: Path) -> None:
 
 def test_settings_find_the_servers_that_run_on_a_folder(home: Path) -> None:
     empty = Settings.load({"INSULA_HOME": str(home)})
-    # Those of a test before may still be ending.
-    eventually(lambda: local_settings(empty).database_url == "")
+    assert local_settings(empty).database_url == ""
     with EmbeddedServers(home) as servers:
         found = local_settings(empty)
         assert (found.database_url, found.redis_url) == (servers.database_url, servers.redis_url)
