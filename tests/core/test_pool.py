@@ -224,3 +224,19 @@ def test_guests_take_nobodys_place(installation: Installation) -> None:
         assert not pool._opening, "none is renewed"
 
     run(installation, test, size=2, tenants=3)
+
+
+def test_none_is_renewed_because_one_with_room_is_busy(installation: Installation) -> None:
+    """Its tenants would look for a place, meet one that is busy, and have the next one renewed."""
+
+    async def test(pool: Pool) -> None:
+        await serve(pool, *"abcde")
+        await opened(pool, 2)
+        (first,) = set(await serve(pool, *"abcde"))
+        async with pool.connection("f") as other:
+            assert other.raw.get_server_pid() != first
+            assert await serve(pool, "g") == [first]
+        assert set(await serve(pool, *"abcdeg")) == {first}
+        assert not pool._opening
+
+    run(installation, test, size=2, tenants=4)

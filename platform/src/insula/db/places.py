@@ -33,6 +33,10 @@ class Places(dict[str, Connection]):
             connection.homes += 1
         return connection
 
+    def are_taken(self, connections: int) -> bool:
+        """Whether there are as many tenants as so many connections have room for."""
+        return len(self) >= connections * self.room
+
     def forget(self, connection: Connection) -> None:
         """It is closed."""
         for role in connection.tenants:

@@ -38,7 +38,7 @@ in one more backend for good; where all wait, as the machine is busy, nothing is
 class Pool:
     """At most ``size`` connections of one login; ``acquire`` waits in line for at most ``patience``
     seconds. ``dsn`` may be a function that finds the address out when one is opened; ``pooled``: a
-    PgBouncer is there.
+    PgBouncer is there; ``rehearse`` is what one that is opened ahead does before anybody has it.
 
     Raises:
         PoolExhausted: from :meth:`acquire`.
@@ -54,8 +54,10 @@ class Pool:
         seconds: float = 1800,
         patience: float = 10.0,
         pooled: bool = False,
+        rehearse: Callable[[Connection], Awaitable[None]] | None = None,
     ) -> None:
         self._dsn = dsn
+        self._rehearse = rehearse
         self._pooled = pooled
         self._size = size
         self._statements = statements
@@ -104,9 +106,11 @@ class Pool:
         return self._places.with_room(self._idle) or self._overfill()
 
     def _overfill(self) -> Connection:
-        """None has room: this one has to take another tenant, and something is done about it."""
+        """None that is idle has room: this one has to take another tenant. Something is done about
+        it if it isn't only that one with room is busy just now: to renew this one for that would
+        send all of its tenants looking for a place, who would meet another one that is busy."""
         connection = next(iter(self._idle))
-        if not self._opening:
+        if not self._opening and self._places.are_taken(self._open):
             if self._open < self._size:
                 self._open += 1
                 self._start_opening(connection.role)
@@ -134,6 +138,8 @@ class Pool:
         try:
             # The first SET ROLE of a login with thousands of roles takes 10 ms and more.
             await connection.raw.fetchval("SELECT set_config('role', $1, true) IS NULL", role)
+            if self._rehearse is not None:
+                await self._rehearse(connection)
         except asyncpg.PostgresError:
             self.release(connection)  # the tenant is gone
         except BaseException:

@@ -49,7 +49,7 @@ class TenantStatements:
         """
         key = role, sql
         if (kept := self._kept.get(key)) is not None:
-            if len(self._kept) > self._size // 2:  # before that, nothing goes for a long time
+            if len(self._kept) > self._size * 3 // 4:  # before that, nothing goes for long
                 self._kept.move_to_end(key)
             return kept
         if not self._admits(key):
