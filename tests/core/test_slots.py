@@ -17,10 +17,12 @@ from fixtures.command import CommandLine
 from fixtures.installation import PASSWORD, Installation, SignUp, TestTenant
 from fixtures.waiting import eventually
 from insula.embedded import postgres
-from insula.tenancy import core
+from insula.identity import queries
+from insula.tenancy import core, slots
 from insula.tenancy.building import portions
-from insula.tenancy.cells import Cells
+from insula.tenancy.cells import HOME, Cells
 from insula.tenancy.filling import Filling, Refill
+from insula.tenancy.roles import PROVISIONER
 
 T = TypeVar("T")
 
@@ -268,3 +270,35 @@ def test_a_worker_fills_what_sign_ups_have_taken(
         eventually(lambda: not pool.numbers("dropping"))
     finally:
         worker.stop()
+
+
+def test_a_connection_that_is_opened_ahead_rehearses_a_sign_up(
+    pool: Pool, installation: Installation
+) -> None:
+    """What the first one on it would have to wait for is done; nothing is written."""
+
+    async def known() -> set[str]:
+        cells = Cells(installation.settings, size=2)
+        connections = cells._provisioner(HOME)
+        try:
+            async with connections.connection(PROVISIONER) as first:
+                first.born -= 86_400  # another one is opened to take its place
+            while connections._opening:
+                await asyncio.gather(*connections._opening)
+            async with connections.connection(PROVISIONER) as same:
+                assert same is first  # it serves on until then
+            async with connections.connection(PROVISIONER) as second:
+                assert second is not first
+                rows = await second.raw.fetch("SELECT statement FROM pg_prepared_statements")
+        finally:
+            await connections.close()
+            await cells.close()
+        return {row["statement"] for row in rows}
+
+    with pool.alone():
+        (number,) = pool.fill(1) if not pool.numbers("free") else list(pool.numbers("free"))[:1]
+        statements = asyncio.run(known())
+        assert {slots.CLAIM.sql, queries.INSERT_USER.sql, queries.INSERT_REFRESH.sql} <= statements
+        assert pool.ask(f"SELECT FROM t_{number}.users") == []
+        assert pool.ask("SELECT FROM ctl.tenants WHERE slug = ''") == []
+        assert number in pool.numbers("free")

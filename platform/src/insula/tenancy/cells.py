@@ -16,6 +16,7 @@ is done by doing it again.
 """
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -23,9 +24,11 @@ from sqlalchemy import bindparam, select
 
 from insula.db import Database, Statement, Work
 from insula.db.capabilities import Capabilities
+from insula.db.connection import Connection
 from insula.db.pool import Pool
 from insula.db.wire import Prelude
 from insula.settings import Settings, SettingsError
+from insula.tenancy.rehearsal import A_SLOT, rehearse
 from insula.tenancy.roles import PROVISIONER, bucket_login, login_url
 from insula.tenancy.tables import CellRow
 
@@ -130,9 +133,24 @@ class Cells:
     def _provisioner(self, cell: int) -> Pool:
         # Whoever holds one at home and connects to another cell asks home for its address: with a
         # place more than anybody holds, that is answered however many do so.
-        return self._pool(self._address(cell, PROVISIONER), spare=int(cell == HOME))
+        return self._pool(
+            self._address(cell, PROVISIONER),
+            spare=int(cell == HOME),
+            rehearse=partial(
+                rehearse,
+                find_slot=lambda: self._home().find(A_SLOT, cell=cell),
+                is_home=cell == HOME,
+            ),
+        )
 
-    def _pool(self, address: _Address, *, pooled: bool = False, spare: int = 0) -> Pool:
+    def _pool(
+        self,
+        address: _Address,
+        *,
+        pooled: bool = False,
+        spare: int = 0,
+        rehearse: Callable[[Connection], Awaitable[None]] | None = None,
+    ) -> Pool:
         settings = self._settings
         return Pool(
             address,
@@ -141,6 +159,7 @@ class Cells:
             tenants=settings.connection_tenants,
             statements=settings.connection_statements,
             seconds=settings.connection_seconds,
+            rehearse=rehearse,
         )
 
     async def known(self) -> list[Cell]:
