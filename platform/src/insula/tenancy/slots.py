@@ -67,6 +67,10 @@ _CLAIMED = (
 _GIVEN_UP = """
 EXISTS (SELECT FROM former_slugs f WHERE f.slug = :slug AND f.until > now()) AS is_given_up
 """
+# Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4): numbers that follow each other
+# are spread evenly, and so are those of one cell, which gets a few in a row and then again after as
+# many as the other cells. By the remainder, one bucket of such a cell had twice another's tenants.
+_BUCKET = ":first + number * 2654435769 % 4294967296 * :buckets / 4294967296"
 _NEW = (
     bindparam("id", type_=Uuid),
     bindparam("slug", type_=Text),
@@ -114,7 +118,7 @@ SKIP = Statement(
         SELECT :id, 'core', :version, false
     )
     INSERT INTO tenants (id, number, slug, name, bucket)
-    SELECT :id, number, :slug, :name, :first + number % :buckets FROM slot
+    SELECT :id, number, :slug, :name, {_BUCKET} FROM slot
     RETURNING number, bucket, 0, {_GIVEN_UP}
     """)
     .bindparams(*_NEW, bindparam("first", type_=Integer), bindparam("buckets", type_=Integer))
@@ -145,9 +149,9 @@ _version = bindparam("version", type_=Integer)
 _COLUMNS = (SlotRow.number, SlotRow.bucket, SlotRow.state, SlotRow.version)
 
 BEGIN = Statement(
-    text("""
+    text(f"""
     INSERT INTO slots (number, bucket)
-    SELECT number, :first + number % :buckets FROM nextval('slots_number_seq') AS number
+    SELECT number, {_BUCKET} FROM nextval('slots_number_seq') AS number
     RETURNING number, bucket, state, version
     """)
     .bindparams(bindparam("first", type_=Integer), bindparam("buckets", type_=Integer))
