@@ -119,6 +119,17 @@ class Prelude:
             self._pooled = _binding(self._values, pooled=True)
         return self._pooled
 
+    @property
+    def script(self) -> str:
+        """The beginning of a transaction as text, for whom no capability opens anything: a script
+        follows it in one message."""
+        assert not self.sealed
+        role, search_path, _ = (value.replace("'", "''") for value in self._values)
+        return (
+            f"{BEGIN_SQL}; SELECT set_config('role', '{role}', true), "
+            f"set_config('search_path', '{search_path}', true);"
+        )
+
     def unseal(self, capabilities: Capabilities) -> None:
         """Have the role's capability go with it from now on."""
         self._write(capabilities.of(self.role))

@@ -161,9 +161,12 @@ class Work:
         """Run reviewed SQL (a migration, a binding) as one message. Never text from a request: it
         may be several statements. Should it happen, nobody else gets the connection afterwards."""
         connection = await self._in_transaction()
-        await self._begin(connection)
-        if self._prelude.sealed and not _TRANSIENT.fullmatch(script):
-            connection.spent = True
+        if self._prelude.sealed:
+            await self._begin(connection)
+            connection.spent = connection.spent or not _TRANSIENT.fullmatch(script)
+        elif connection.transport.armed is not None:
+            connection.transport.disarm()
+            script = self._prelude.script + script
         connection.scripts += 1
         await connection.raw.execute(script)
 

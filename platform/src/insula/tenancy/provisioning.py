@@ -187,6 +187,10 @@ async def apply(
     """Apply those of the modules' files that the tenant's schema has not seen, as one script.
     ``fresh``: the files are all that there are, so what is new may be made the cheaper way."""
     await work.run_script(enter(number))
+    await _apply_inside(work, *modules, fresh=fresh)
+
+
+async def _apply_inside(work: Work, *modules: tuple[MigrationFile, ...], fresh: bool) -> None:
     names = [files[0].module for files in modules]
     seen = await work.many(_APPLIED, modules=names)
     due: list[MigrationFile] = []
@@ -220,8 +224,9 @@ async def enable(
         if there is not None:
             await apply(there, tenant.number, *having, fresh=True)
         else:
-            async with placement.ahead(catalogue, tenant.bucket) as work:
-                await apply(work, tenant.number, *having, fresh=True)
+            script = enter(tenant.number)
+            async with placement.ahead(catalogue, tenant.bucket, script=script) as work:
+                await _apply_inside(work, *having, fresh=True)
     versions = [steps[-1].version if steps else 0 for steps in files.values()]
     return await catalogue.one(_ENABLE, tenant_id=tenant.id, modules=list(files), versions=versions)
 
