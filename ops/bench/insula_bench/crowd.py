@@ -71,7 +71,7 @@ class Crowd:
         the holes that VACUUM found (docs/guides/operating.md)."""
         started = time.perf_counter()
         asyncio.run(self._forgo_sync())
-        self.shape = asyncio.run(self._populate(tenants - tenants // 10))
+        asyncio.run(self._populate(tenants - tenants // 10))
         asyncio.run(self._maintain("VACUUM (ANALYZE)"))
         self.shape = asyncio.run(self._populate(tenants))
         asyncio.run(self._maintain("ANALYZE"))

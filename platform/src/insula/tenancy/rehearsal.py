@@ -1,9 +1,9 @@
 """What a provisioner's connection does once before a sign-up comes to it.
 
 A backend begins with empty caches. With 10,000 tenants there, the first sign-up on one took 11 ms
-and the second one 5; as such a connection is renewed from time to time (:mod:`insula.db.pool`),
-that was one sign-up in some fifty. A connection that is opened ahead has the time: it claims a slot
-that cannot be there, and writes an owner into one that nobody has yet. All is rolled back.
+and the second one 5, and such a connection is renewed from time to time (:mod:`insula.db.pool`).
+One that is opened ahead has the time: it claims a slot that cannot be there, and writes an owner
+into one that nobody has yet. All is rolled back.
 """
 
 from collections.abc import Awaitable, Callable
