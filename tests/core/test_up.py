@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -136,6 +137,16 @@ def test_start_after_the_supervisor_was_killed(running: SupervisedHome) -> None:
     running.end(signal.SIGKILL)
     running.start()
     assert_works(running)
+
+
+def test_start_waits_for_a_port_that_is_being_given_up(installation: SupervisedHome) -> None:
+    """Which what was killed does after it has ceased to be recognisable."""
+    if installation.process is not None:
+        installation.end(signal.SIGTERM)
+    with socket.create_server(("127.0.0.1", installation.metrics_port)) as holder:
+        threading.Timer(2.5, holder.close).start()
+        installation.start()
+    assert_works(installation)
 
 
 def test_start_after_everything_was_killed(running: SupervisedHome) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from insula.embedded import EmbeddedServers
     from insula.embedded.supervision import StopRequest
 
+_PORT_SECONDS = 5.0
+"""For a port to be given up by an earlier run that has just been killed."""
+
 Show = Callable[[str], None]
 """Tells the person waiting how far the current step is."""
 
@@ -43,14 +46,13 @@ def _run(console: Console, stop: "StopRequest") -> None:
     from insula.embedded import EmbeddedServers, claim, make_home
     from insula.embedded.local import home_secret
     from insula.embedded.web import stop_leftovers_of
-    from insula.serving import check_ports
 
     settings = Settings.load()
     settings = msgspec.structs.replace(settings, home=settings.home.resolve())
     make_home(settings.home)
     with claim(settings.home):
         stop_leftovers_of(settings.home, (signal.SIGTERM, 5))
-        check_ports(settings)
+        _wait_for_ports(console, settings)
         console.print(f"Insula {__version__}, state in {settings.home}")
         secret = settings.secret_key or home_secret(settings.home)
         servers = EmbeddedServers(
@@ -66,6 +68,23 @@ def _run(console: Console, stop: "StopRequest") -> None:
                 redis_url=settings.redis_url or servers.redis_url,
             )
             _serve(console, settings, servers, stop)
+
+
+def _wait_for_ports(console: Console, settings: Settings) -> None:
+    """Give what is ending the time to end.
+
+    A killed process shows nothing by which one could tell that it was ours as soon as its memory
+    is gone; its sockets go after that, on a busy machine seconds after.
+    """
+    from insula.embedded.child import ticks
+    from insula.serving import PortTaken, check_ports
+
+    with console.status("Waiting for the ports"):
+        for _ in ticks(_PORT_SECONDS, pause=0.05):
+            with suppress(PortTaken):
+                check_ports(settings)
+                return
+    check_ports(settings)
 
 
 def _serve(
