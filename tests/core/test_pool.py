@@ -195,6 +195,22 @@ def test_a_tenant_is_a_guest_while_its_connection_is_busy_for_long(
     run(installation, test, size=2, tenants=2)
 
 
+def test_guests_are_for_connections_of_few_tenants(installation: Installation) -> None:
+    """However much room there is: each costs a first touch, and memory on one more connection."""
+
+    async def test(pool: Pool) -> None:
+        (first,) = set(await serve(pool, *(f"a{n}" for n in range(99))))
+        async with pool.connection("a1"):
+            (other,) = set(await serve(pool, *(f"b{n}" for n in range(99)), "a2"))
+            waiting = asyncio.create_task(serve(pool, "a3"))
+            await asyncio.sleep(0)
+            assert pool._idle, "the other one is free, and not taken"
+        assert other != first
+        assert await waiting == [first]
+
+    run(installation, test, size=2, tenants=1000)
+
+
 def test_whoever_waits_for_a_connection_that_breaks_gets_another(
     installation: Installation,
 ) -> None:

@@ -49,7 +49,8 @@ def test_all_tenants_have_a_place_on_a_connection() -> None:
         for of_a_cell in (2000, 10_000):
             cells, buckets, connections = place.layout(tenants, of_a_cell)
             assert cells == max(1, tenants // of_a_cell)
-            assert cells * buckets * connections * 200 >= tenants
+            places = cells * buckets * connections * place.TENANTS_OF_CONNECTION
+            assert places >= tenants
             assert cells * buckets * connections <= 100
 
 
@@ -113,6 +114,6 @@ def test_a_short_run_measures_many_tenants(tmp_path: Path) -> None:
     assert all(float(p50) > 0 for _, p50 in rows)
     beside = re.findall(r"^\| an? (?:column|index) \| \d+ \| [\d.]+ \|.*$", text, re.MULTILINE)
     assert len(beside) == 2
-    assert "grows (2 × 1 × 16" in text
+    assert "grows (2 × 1 × 3" in text
     assert "in 2 databases of one server" in text
     assert str(tmp_path) not in text

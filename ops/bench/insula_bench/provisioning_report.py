@@ -24,8 +24,8 @@ is what PostgreSQL alone takes for the same tables and indexes, by one script in
 of the same server, without role, privileges, row security and records. The catalogues
 have been vacuumed when a tenth of the tenants was missing: in the holes that VACUUM finds, what
 comes next is built slower (docs/guides/operating.md). *Of small* compares medians
-with those of the small one in the same turns. In the first row both are alike: what it differs from
-1 is noise.
+with those of the small one in the same turns. In the first row both have the same few
+tenants: what it differs from 1 is noise.
 
 Again: `python ops/bench/run.py --only tenants --sizes {sizes}`
 

@@ -13,8 +13,8 @@ PostgreSQL, Redis and one web worker, of which one has {small:,} tenants all the
 in the end, all cells on one server); turns alternate between them.
 A tenant has core and notes: {tables} tables and {indexes} indexes; each was asked twice
 before anything counted. *Of small* compares medians with what the small one did in the same
-rounds; its range is over the rounds. In the first row both are alike: what it differs from 1 is
-noise.
+rounds; its range is over the rounds. In the first row both have the same few tenants: what it
+differs from 1 is the layout, and noise.
 
 Again: `python ops/bench/run.py --only tenants --sizes {sizes}`
 """

@@ -50,7 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pool_size: int = 8
     """Connections a worker keeps to each bucket at most."""
     connection_tenants: int = 200
-    """A connection is replaced after it has served this many different tenants."""
+    """Tenants that have their place on one connection, at most (insula.db.pool)."""
     connection_seconds: int = 1800
     """… or after this many seconds, or up to a quarter less."""
     connection_statements: int = 300

@@ -1,6 +1,12 @@
 """Which connection of a pool knows which tenant."""
 
+from typing import Final
+
 from insula.db.connection import Connection
+
+_AMPLE: Final = 100
+"""Tenants of a connection up to which it takes guests. Each costs it a first touch, and memory for
+good, to save one moment of waiting; with few tenants they are soon known everywhere."""
 
 
 class Places(dict[str, Connection]):
@@ -20,7 +26,7 @@ class Places(dict[str, Connection]):
     def as_guest(self, role: str, idle: dict[Connection, None]) -> Connection | None:
         """Where a tenant whose place is busy has been before, or there is ample room."""
         for connection in reversed(idle):
-            if role in connection.tenants or len(connection.tenants) < self.room // 2:
+            if role in connection.tenants or len(connection.tenants) < min(_AMPLE, self.room // 2):
                 return connection
         return None
 

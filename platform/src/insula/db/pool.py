@@ -34,6 +34,9 @@ _MOMENT = 0.01
 """Seconds to wait for a tenant's own connection. A first touch of its tables takes 2 ms, and room
 in one more backend for good; where all wait, as the machine is busy, nothing is won by it."""
 
+_SCRIPTS = 400
+"""After so many a provisioner's connection is renewed, whatever room there is."""
+
 
 class Pool:
     """At most ``size`` connections of one login; ``acquire`` waits in line for at most ``patience``
@@ -252,7 +255,7 @@ class Pool:
 
     def _is_old(self, connection: Connection) -> bool:
         return (
-            connection.scripts > 2 * self._places.room
+            connection.scripts > min(_SCRIPTS, 2 * self._places.room)
             or time.monotonic() - connection.born > self._seconds
         )
 

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from datetime import timedelta
+from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -86,6 +87,16 @@ def _place(record: TenantRecord) -> _Place:
     return place
 
 
+_NO_LIMITS = Limits()
+
+
+@lru_cache(1024)
+def _shared(modules: frozenset[str]) -> frozenset[str]:
+    """The same one for all tenants who have the same modules: each request looks at it, and what is
+    not in the processor's caches takes it as long as a hundred instructions."""
+    return modules
+
+
 class Tenant:
     """One tenant, resolved: ready to be bound."""
 
@@ -116,13 +127,13 @@ class Tenant:
         self.status = record.status
         self._place = _place(record)
         self.epoch = record.epoch
-        self.modules = frozenset(record.modules)
+        self.modules = _shared(frozenset(record.modules))
         self.locale = record.locale or SOURCE
         """What people read who have not said what they want to."""
         self.time_zone = record.time_zone or "UTC"
         self.suspension = record.suspension or ""
         """Why it is suspended."""
-        self.limits = msgspec.convert(record.limits, Limits)
+        self.limits = msgspec.convert(record.limits, Limits) if record.limits else _NO_LIMITS
         self.domains = frozenset(record.domains)
         """Its own host names, those that are verified."""
         self.prelude = prelude(record.number)
@@ -216,21 +227,22 @@ class Directory:
         self._capacity = capacity
         self._swept = time.monotonic()
         self._sweep_at = self._swept + STALE_SECONDS
-        self._tenants: OrderedDict[str, Tenant] = OrderedDict()
-        self._ids: dict[str, str] = {}
-        self._numbers: dict[int, str] = {}
+        # A tenant is in all three or in none; by slug, in the order in which they came.
+        self._slugs: OrderedDict[str, Tenant] = OrderedDict()
+        self._ids: dict[str, Tenant] = {}
+        self._numbers: dict[int, Tenant] = {}
         self._hosts: OrderedDict[str, str | float] = OrderedDict()
         self._settling: dict[UUID, asyncio.Task[Tenant]] = {}
 
     def knows(self, slug: str) -> bool:
         """Whether a tenant of this slug was there lately."""
-        return slug in self._tenants
+        return slug in self._slugs
 
     async def by_slug(self, slug: str, catalogue: Work) -> Tenant | None:
         """The tenant of this slug, or the one that has given it up not long ago."""
         if time.monotonic() > self._sweep_at:
             await self._sweep(catalogue)
-        if (cached := self._tenants.get(slug)) is not None:
+        if (cached := self._slugs.get(slug)) is not None:
             return cached
         record = await catalogue.find(BY_SLUG, slug=slug)
         if record is None and (moved := await catalogue.find(_BY_FORMER_SLUG, former=slug)):
@@ -260,21 +272,16 @@ class Directory:
     async def by_id(self, tenant_id: str, catalogue: Work) -> Tenant | None:
         if time.monotonic() > self._sweep_at:
             await self._sweep(catalogue)
-        if (slug := self._ids.get(tenant_id)) is not None:
-            cached = self._tenants.get(slug)
-            # or the slug has gone to another tenant
-            if cached is not None and cached.key == tenant_id:
-                return cached
+        if (cached := self._ids.get(tenant_id)) is not None:
+            return cached
         record = await catalogue.find(BY_ID, id=UUID(tenant_id))
         return self._remember(record.slug if record else "", record)
 
     async def by_number(self, number: int, catalogue: Work) -> Tenant | None:
         if time.monotonic() > self._sweep_at:
             await self._sweep(catalogue)
-        if (slug := self._numbers.get(number)) is not None:
-            cached = self._tenants.get(slug)
-            if cached is not None and cached.number == number:
-                return cached
+        if (cached := self._numbers.get(number)) is not None:
+            return cached
         record = await catalogue.find(BY_NUMBER, number=number)
         return self._remember(record.slug if record else "", record)
 
@@ -291,9 +298,7 @@ class Directory:
             raise
         self._swept = now
         for line in changed:
-            for slug in {line.slug, self._ids.get(str(line.id)), self._numbers.get(line.number)}:
-                if slug is not None and (cached := self._tenants.get(slug)) is not None:
-                    self.forget(cached)
+            self._drop(line.slug, str(line.id), line.number)
 
     async def settled(self, tenant: Tenant, catalogue: Work) -> Tenant:
         """The tenant as it is now; if it moves, once it has moved. However many wait, one asks.
@@ -323,20 +328,24 @@ class Directory:
         raise TenantMoving
 
     def forget(self, tenant: Tenant) -> None:
-        self._tenants.pop(tenant.slug, None)
-        self._ids.pop(tenant.key, None)
-        self._numbers.pop(tenant.number, None)
+        self._drop(tenant.slug, tenant.key, tenant.number)
+
+    def _drop(self, slug: str, key: str, number: int) -> None:
+        """Whoever is known by one of them: an older state of this tenant, or who had its slug."""
+        for known in (self._slugs.get(slug), self._ids.get(key), self._numbers.get(number)):
+            if known is not None:
+                self._slugs.pop(known.slug, None)
+                self._ids.pop(known.key, None)
+                self._numbers.pop(known.number, None)
 
     def _remember(self, slug: str, record: TenantRecord | None) -> Tenant | None:
         if record is None:
-            if (gone := self._tenants.pop(slug, None)) is not None:
-                self._ids.pop(gone.key, None)
-                self._numbers.pop(gone.number, None)
+            if (gone := self._slugs.get(slug)) is not None:
+                self.forget(gone)
             return None
         tenant = Tenant(record)
-        self._tenants[slug] = tenant
-        self._ids[tenant.key] = slug
-        self._numbers[tenant.number] = slug
-        if len(self._tenants) > self._capacity:
-            self.forget(next(iter(self._tenants.values())))
+        self.forget(tenant)
+        self._slugs[tenant.slug] = self._ids[tenant.key] = self._numbers[tenant.number] = tenant
+        if len(self._slugs) > self._capacity:
+            self.forget(next(iter(self._slugs.values())))
         return tenant
