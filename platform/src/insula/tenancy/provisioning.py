@@ -220,6 +220,12 @@ async def enable(
     if state.is_moving:
         raise TenantMoving  # its tables are being made elsewhere, as they are now
     files = {module.name: _files(module) for module in modules}
+    versions = [steps[-1].version if steps else 0 for steps in files.values()]
+    # Ahead of the tables: those of several modules are more news than PostgreSQL keeps for a
+    # session that waits, which would have to read its catalogues anew.
+    epoch = await catalogue.one(
+        _ENABLE, tenant_id=tenant.id, modules=list(files), versions=versions
+    )
     if having := [steps for steps in files.values() if steps]:
         if there is not None:
             await apply(there, tenant.number, *having, fresh=True)
@@ -227,8 +233,7 @@ async def enable(
             script = enter(tenant.number)
             async with placement.ahead(catalogue, tenant.bucket, script=script) as work:
                 await _apply_inside(work, *having, fresh=True)
-    versions = [steps[-1].version if steps else 0 for steps in files.values()]
-    return await catalogue.one(_ENABLE, tenant_id=tenant.id, modules=list(files), versions=versions)
+    return epoch
 
 
 def _files(module: Module) -> tuple[MigrationFile, ...]:
