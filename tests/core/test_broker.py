@@ -124,13 +124,13 @@ Outside = Rabbit | Kafka
 
 @pytest.fixture(scope="module", params=["rabbit", "kafka"])
 def outside(
-    request: pytest.FixtureRequest, installation: Installation, worker: WorkerProcess
+    request: pytest.FixtureRequest, installation: Installation, lasting_worker: WorkerProcess
 ) -> Iterator[Outside]:
     """A broker with a worker that is connected to it, in the place of the one that is not."""
     server = request.getfixturevalue(request.param)
     found = Rabbit(server.url) if isinstance(server, RabbitServer) else Kafka(server)
     asyncio.run(found.prepare())
-    worker.stop()
+    lasting_worker.stop()
     environ = installation.environ | {
         "INSULA_BROKER_URL": found.url,
         "INSULA_BROKER_TOPIC": found.topic,
@@ -142,7 +142,7 @@ def outside(
         yield found
     finally:
         process.stop()
-        worker.start()
+        lasting_worker.start()
 
 
 def write_notes(tenant: TestTenant, count: int) -> list[str]:

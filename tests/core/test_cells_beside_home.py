@@ -9,8 +9,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
+from fixtures.background import WorkerProcess
 from fixtures.command import CommandLine
 from fixtures.installation import Installation, SignUp, TestTenant
+from fixtures.moves import move_and_die
 from insula.tenancy.joining import CellLine
 from insula.tenancy.roles import bucket_login, login_url
 from insula.tenancy.room import shortage
@@ -77,17 +79,22 @@ def beside(installation: Installation) -> Beside:
 
 
 @pytest.fixture
-def only_there(beside: Beside) -> Iterator[None]:
-    """New tenants are made there meanwhile, and not at home."""
+def only_there(beside: Beside, lasting_worker: WorkerProcess) -> Iterator[None]:
+    """New tenants are made there meanwhile, and not at home, where there is a slot for one; no
+    worker looks after the slots."""
+    lasting_worker.stop()
+    beside.command.json("tenants", "slots", "--fill", "1")
     beside.set_states(there="open", home="draining")
     yield
     beside.set_states(there="draining", home="open")
+    lasting_worker.start()
 
 
 _LIKE = (
     "SELECT (d.encoding, d.datlocprovider, d.datcollate, d.datctype, d.datlocale)::text "
     "FROM pg_database d WHERE datname = current_database()"
 )
+_FREE_THERE = "SELECT array_agg(number) FROM ctl.slots WHERE state = 'free' AND bucket >= $1"
 _MEMBERS = (
     "SELECT array_agg(member::regrole::text) FROM pg_auth_members "
     "WHERE roleid = to_regrole($1) AND member::regrole::text ~ '^app_b'"
@@ -153,10 +160,12 @@ def test_new_tenants_are_made_there_with_a_slot_and_without(
         number = "SELECT number FROM ctl.tenants WHERE slug = $1"
         return int(beside.ask(number, tenant.slug, home=True))
 
+    assert beside.ask("SELECT count(*) FROM ctl.slots WHERE state = 'free'", home=True) > 0
     numbers = [signed_up()]
     beside.command.json("tenants", "slots", "--fill", "1")
+    free = beside.ask(_FREE_THERE, beside.first_bucket, home=True)
     numbers.append(signed_up())
-    assert beside.ask("SELECT count(*) FROM ctl.slots WHERE state = 'free'", home=True) == 0
+    assert free == [numbers[1]]
     for number in numbers:
         assert beside.ask(f"SELECT count(*) FROM t_{number}.notes") == 1
 
@@ -175,6 +184,25 @@ def test_a_tenant_moves_there_and_back_with_its_role(beside: Beside, sign_up: Si
     items = tenant.http.get("/api/v1/notes").json()["items"]
     assert {item["title"] for item in items} == {"Beans", "Radishes"}
     assert beside.ask("SELECT to_regnamespace($1) IS NULL", f"t_{number}")
+
+
+def test_a_move_there_can_be_called_off(beside: Beside, sign_up: SignUp) -> None:
+    """The tenant's role is the server's, so it is its own in both databases, and stays."""
+    tenant = sign_up("notes")
+    note = write_note(tenant, "Radishes")
+    number = beside.ask("SELECT number FROM ctl.tenants WHERE slug = $1", tenant.slug, home=True)
+    before = beside.ask(_MEMBERS, f"t_{number}")
+    move_and_die(beside.installation, tenant.slug, beside.name, "carrying.compare")
+    assert beside.ask("SELECT to_regnamespace($1) IS NOT NULL", f"t_{number}"), "half-way there"
+    called_off = beside.command.run("tenants", "move", tenant.slug, "--cancel")
+    assert called_off.returncode == 0, called_off.stderr
+    assert beside.ask("SELECT to_regnamespace($1) IS NULL", f"t_{number}")
+    assert beside.ask(_MEMBERS, f"t_{number}") == before
+    assert tenant.http.get(f"/api/v1/notes/{note}").json()["title"] == "Radishes"
+    write_note(tenant, "Beans")
+    beside.take(tenant)
+    items = tenant.http.get("/api/v1/notes").json()["items"]
+    assert {item["title"] for item in items} == {"Beans", "Radishes"}
 
 
 def test_an_operator_is_told_when_cells_run_full(beside: Beside, sign_up: SignUp) -> None:

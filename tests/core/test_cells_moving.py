@@ -1,9 +1,5 @@
 """Tenants that move between PostgreSQL servers while they serve, and moves that are cut short."""
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +12,7 @@ import httpx
 import pytest
 from fixtures.cells import TwoCells, log_of, write_note
 from fixtures.installation import TestTenant
+from fixtures.moves import move_and_die
 from fixtures.receiver import Receiver
 from fixtures.waiting import eventually
 from insula.keys import operator_token
@@ -112,25 +109,6 @@ _STEPS = (
     "fencing.cut",
     "fencing.drop",
 )
-_KILLED = """
-import os, signal, sys
-from insula.cli import main
-from insula.tenancy.moving import {module}
-
-def around(call):
-    calls = 0
-    async def killed(*arguments):
-        nonlocal calls
-        result = await call(*arguments)
-        calls += 1
-        if calls == {after}:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-    return killed
-
-{module}.{name} = around({module}.{name})
-main(sys.argv[1:])
-"""
 
 
 def test_a_move_that_is_killed_is_finished(two_cells: TwoCells) -> None:
@@ -140,7 +118,7 @@ def test_a_move_that_is_killed_is_finished(two_cells: TwoCells) -> None:
     cells = ["annex", "home"]
     for place, step in enumerate(_STEPS):
         cell = cells[place % 2]
-        _move_and_die(two_cells, tenant, cell, step)
+        move_and_die(two_cells.installation, tenant.slug, cell, step)
         # Once writes wait, a worker finishes the move; until then the answer may be 503.
         note = eventually(partial(write_note, tenant, f"After {step}"), seconds=120)
         if _phase(two_cells, tenant) == "copying":
@@ -162,26 +140,12 @@ def _phase(cells: TwoCells, tenant: TestTenant) -> Any:
     return cells.ask("home", sql, tenant.slug)
 
 
-def _move_and_die(cells: TwoCells, tenant: TestTenant, cell: str, step: str) -> None:
-    module, name = step.split(".")
-    after = 2 if name in ("copy_table", "compare", "drop") else 1  # the target is dropped first
-    script = _KILLED.format(module=module, name=name, after=after)
-    died = subprocess.run(
-        [sys.executable, "-c", script, "tenants", "move", tenant.slug, cell],
-        env={**os.environ, **cells.installation.environ},
-        capture_output=True,
-        timeout=300,
-        check=False,
-    )
-    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
-
-
 def test_who_vacuums_a_table_holds_up_no_writes(two_cells: TwoCells) -> None:
     """The lock that (auto)vacuum and ANALYZE hold: a move that waited for it would pause writes
     for as long, which was a second for a tenant that had just grown."""
     tenant = two_cells.sign_up_at("home", "notes")
     write_note(tenant, "Before")
-    _move_and_die(two_cells, tenant, "annex", "carrying.compare")
+    move_and_die(two_cells.installation, tenant.slug, "annex", "carrying.compare")
     lock = f"LOCK TABLE t_{two_cells.number(tenant)}.notes IN SHARE UPDATE EXCLUSIVE MODE"
     with two_cells.holding("home", lock) as let_go, ThreadPoolExecutor(1) as threads:
         moving = threads.submit(move, two_cells, tenant, "annex")
@@ -199,7 +163,7 @@ def test_a_transaction_that_writes_for_long_is_waited_for_before_writes_wait(
 ) -> None:
     tenant = two_cells.sign_up_at("home", "notes")
     note = write_note(tenant, "Long")
-    _move_and_die(two_cells, tenant, "annex", "carrying.compare")
+    move_and_die(two_cells.installation, tenant.slug, "annex", "carrying.compare")
     schema = f"t_{two_cells.number(tenant)}"
     change = f"SET LOCAL search_path = {schema}, ext; UPDATE notes SET title = 'Longer'"
     with two_cells.holding("home", change) as let_go, ThreadPoolExecutor(1) as threads:
@@ -215,7 +179,7 @@ def test_a_transaction_that_writes_for_long_is_waited_for_before_writes_wait(
 
 def test_a_move_can_be_called_off(two_cells: TwoCells) -> None:
     tenant = two_cells.sign_up_at("home", "notes")
-    _move_and_die(two_cells, tenant, "annex", "carrying.compare")
+    move_and_die(two_cells.installation, tenant.slug, "annex", "carrying.compare")
     two_cells.command.run("tenants", "move", tenant.slug, "--cancel")
     assert two_cells.cell_of(tenant) == "home"
     assert two_cells.command.json("tenants", "move", tenant.slug, "--status") == []
@@ -247,7 +211,7 @@ def test_what_waits_in_the_spool_travels_along(two_cells: TwoCells, receiver: Re
 
 def test_modules_wait_for_the_end_of_a_move(two_cells: TwoCells) -> None:
     tenant = two_cells.sign_up_at("home")
-    _move_and_die(two_cells, tenant, "annex", "carrying.compare")
+    move_and_die(two_cells.installation, tenant.slug, "annex", "carrying.compare")
     refused = tenant.http.put("/api/v1/modules/notes")
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
     assert refused.json()["type"].endswith("tenant-moving")
@@ -286,7 +250,7 @@ def test_nothing_is_left_of_a_tenant_that_is_purged_in_the_middle_of_its_move(
     write_note(tenant, "Private")
     schema, at = f"t_{two_cells.number(tenant)}", "annex" if step == "fencing.drop" else "home"
     with nobody_at_work(two_cells):
-        _move_and_die(two_cells, tenant, "annex", step)
+        move_and_die(two_cells.installation, tenant.slug, "annex", step)
         assert two_cells.cell_of(tenant) == at
         assert operator.delete(tenant.slug).status_code == 200
         purged = two_cells.command.json("tenants", "purge", tenant.slug, "--yes")
@@ -301,7 +265,7 @@ def test_who_is_deleted_or_suspended_or_renamed_in_the_middle_of_a_move_goes_on_
 ) -> None:
     tenant = two_cells.sign_up_at("home", "notes")
     write_note(tenant, "Kept")
-    _move_and_die(two_cells, tenant, "annex", "carrying.compare")
+    move_and_die(two_cells.installation, tenant.slug, "annex", "carrying.compare")
     assert operator.delete(tenant.slug).status_code == 200
     refused = two_cells.command.run("tenants", "move", tenant.slug, "annex")
     assert (refused.returncode, "is deleted" in refused.stderr) == (1, True)
@@ -322,7 +286,7 @@ def test_who_is_being_switched_is_neither_suspended_renamed_nor_deleted(
 ) -> None:
     tenant = two_cells.sign_up_at("home", "notes")
     with nobody_at_work(two_cells):
-        _move_and_die(two_cells, tenant, "annex", "fencing.fence")
+        move_and_die(two_cells.installation, tenant.slug, "annex", "fencing.fence")
         assert _phase(two_cells, tenant) == "paused"
         for answer in (
             operator.post(f"{tenant.slug}/suspend", json={}),

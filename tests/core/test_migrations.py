@@ -56,7 +56,12 @@ def test_what_is_built_anew_is_the_same(
 
 
 PLANTED = {
-    "a missing column": ("catalogue", "    bucket SMALLINT NOT NULL,\n", "", "ADD COLUMN bucket"),
+    "a missing column": (
+        "catalogue",
+        "    epoch BIGINT DEFAULT '0' NOT NULL,\n",
+        "",
+        "ADD COLUMN epoch",
+    ),
     "another type": ("core", "user_agent TEXT", "user_agent UUID", "TYPE TEXT"),
     "a missing index": (
         "core",

@@ -26,10 +26,10 @@ pytestmark = pytest.mark.xdist_group("webhook-clock")
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _no_worker(worker: WorkerProcess) -> Iterator[None]:
-    worker.stop()
+def _no_worker(lasting_worker: WorkerProcess) -> Iterator[None]:
+    lasting_worker.stop()
     yield
-    worker.start()
+    lasting_worker.start()
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import bindparam, func, insert, literal_column, select, update
+from sqlalchemy import LargeBinary, bindparam, func, insert, literal_column, select, update
 
 from insula.db import Statement, binds
 from insula.identity.schemas import User
@@ -128,14 +128,28 @@ def update_user(columns: tuple[str, ...]) -> Statement[User]:
     )
 
 
-INSERT_SESSION = Statement(
-    insert(SessionRow).values(
-        **binds("id", "user_id", "method", "user_agent", "address", "expires_at"),
-    )
+_started = (
+    insert(SessionRow)
+    .values(**binds("id", "user_id", "method", "user_agent", "address", "expires_at"))
+    .returning(SessionRow.id)
+    .cte("started")
 )
-# Returns the user's language, which goes into the access token beside it.
+_locale = func.coalesce(UserRow.locale, "")
+START_SESSION = Statement(
+    insert(RefreshToken)
+    .from_select(
+        ["digest", "session_id"],
+        select(bindparam("digest", type_=LargeBinary), _started.c.id),
+    )
+    .returning(
+        select(_locale).where(UserRow.id == bindparam("user_id")).scalar_subquery().label("locale")
+    ),
+    str,
+)
+"""A session and its first refresh token. Returns the user's language, which goes into the access
+token beside it."""
 _session_locale = (
-    select(func.coalesce(UserRow.locale, ""))
+    select(_locale)
     .join(SessionRow, SessionRow.user_id == UserRow.id)
     .where(SessionRow.id == bindparam("session_id"))
     .scalar_subquery()

@@ -97,18 +97,27 @@ class Sessions:
     ) -> Tokens:
         """A new session for a user who has proved who they are. ``lasting`` is for clients that
         cannot refresh: the one access token that they get lives for days."""
-        session_id = new_id()
-        await tx.execute(
-            queries.INSERT_SESSION,
+        session_id, refresh_token = new_id(), secrets.token_urlsafe(32)
+        locale = await tx.one(
+            queries.START_SESSION,
             id=session_id,
             user_id=user_id,
             method=method,
             user_agent=device.user_agent[:300],
             address=device.address,
             expires_at=datetime.now(UTC) + self._life,
+            digest=_digest(refresh_token),
         )
-        seconds = self._lasting if lasting else None
-        return await self._issue(tx, tenant_id, user_id, session_id, role, seconds)
+        seconds = self._lasting if lasting else self._tokens.seconds
+        access_token = self._tokens.issue(
+            user_id=user_id,
+            tenant_id=tenant_id,
+            session_id=session_id,
+            role=role,
+            locale=locale,
+            seconds=seconds,
+        )
+        return Tokens(access_token, refresh_token, seconds)
 
     async def refresh(self, tx: Work, tenant_id: UUID, token: str) -> Tokens:
         """Spend a refresh token for its one successor.
@@ -132,7 +141,18 @@ class Sessions:
             raise RefreshRejected
         await tx.execute(queries.SPEND_REFRESH, spent=digest)
         await tx.execute(queries.TOUCH_SESSION, touched=found.session_id)
-        return await self._issue(tx, tenant_id, found.user_id, found.session_id, found.role)
+        successor = secrets.token_urlsafe(32)
+        locale = await tx.one(
+            queries.INSERT_REFRESH, digest=_digest(successor), session_id=found.session_id
+        )
+        access_token = self._tokens.issue(
+            user_id=found.user_id,
+            tenant_id=tenant_id,
+            session_id=found.session_id,
+            role=found.role,
+            locale=locale,
+        )
+        return Tokens(access_token, successor, self._tokens.seconds)
 
     async def _punish_reuse(self, tx: Work, found: queries.Refresh) -> None:
         if found.revoked_at is None:
@@ -158,29 +178,6 @@ class Sessions:
     async def refresh_rights(self, user_id: UUID) -> None:
         """Make a user's clients fetch new access tokens, since what they may do has changed."""
         await self._revocations.void_tokens(user_id)
-
-    async def _issue(
-        self,
-        tx: Work,
-        tenant_id: UUID,
-        user_id: UUID,
-        session_id: UUID,
-        role: str,
-        seconds: int | None = None,
-    ) -> Tokens:
-        refresh_token = secrets.token_urlsafe(32)
-        locale = await tx.one(
-            queries.INSERT_REFRESH, digest=_digest(refresh_token), session_id=session_id
-        )
-        access_token = self._tokens.issue(
-            user_id=user_id,
-            tenant_id=tenant_id,
-            session_id=session_id,
-            role=role,
-            locale=locale,
-            seconds=seconds,
-        )
-        return Tokens(access_token, refresh_token, seconds or self._tokens.seconds)
 
 
 def _digest(token: str) -> bytes:

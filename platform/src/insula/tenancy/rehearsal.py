@@ -68,8 +68,7 @@ async def _write_owner(connection: Connection, slot: int) -> None:
     who = {"email": "", "name": "", "role": "owner", "password_hash": None}
     await _run(connection, queries.INSERT_USER, id=user, **who)
     device = {"method": "password", "user_agent": "", "address": "", "expires_at": now}
-    await _run(connection, queries.INSERT_SESSION, id=session, user_id=user, **device)
-    await _run(connection, queries.INSERT_REFRESH, digest=b"", session_id=session)
+    await _run(connection, queries.START_SESSION, id=session, user_id=user, digest=b"", **device)
 
 
 async def _run(connection: Connection, statement: Statement[Any], **params: Any) -> None:

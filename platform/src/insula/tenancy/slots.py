@@ -70,13 +70,17 @@ EXISTS (SELECT FROM former_slugs f WHERE f.slug = :slug AND f.until > now()) AS 
 # Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4): numbers that follow each other
 # are spread evenly, and so are those of one cell, which gets a few in a row and then again after as
 # many as the other cells. By the remainder, one bucket of such a cell had twice another's tenants.
-_BUCKET = ":first + number * 2654435769 % 4294967296 * :buckets / 4294967296"
+BUCKET = ":first + number * 2654435769 % 4294967296 * :buckets / 4294967296"
 _NEW = (
     bindparam("id", type_=Uuid),
     bindparam("slug", type_=Text),
     bindparam("name", type_=Text),
     bindparam("version", type_=Integer),
 )
+
+_WANTED = "bucket / 100 = ANY (SELECT number FROM cells WHERE state = 'open')"
+# Where no cell is open, all count: or there would never be enough of them.
+_COUNTED = f"({_WANTED} OR NOT EXISTS (SELECT FROM cells WHERE state = 'open'))"
 
 # A slot at an older version is never handed out: filling brings it up to date.
 CLAIM = Statement(
@@ -85,7 +89,7 @@ CLAIM = Statement(
         DELETE FROM slots WHERE number = (
             SELECT number FROM slots
             WHERE state = 'free' AND version >= :version AND bucket <= :highest
-                AND bucket / 100 = ANY (SELECT number FROM cells WHERE state = 'open')
+                AND {_WANTED}
             ORDER BY number LIMIT 1 FOR UPDATE SKIP LOCKED
         )
         RETURNING number, bucket, version
@@ -98,7 +102,8 @@ CLAIM = Statement(
     RETURNING number, bucket, (
         SELECT count(*)::int FROM (
             SELECT FROM slots
-            WHERE state = 'free' AND version >= :version AND number <> tenants.number
+            WHERE state = 'free' AND version >= :version AND {_WANTED}
+                AND number <> tenants.number
             LIMIT :count_to
         ) AS others
     ), {_GIVEN_UP}
@@ -118,7 +123,7 @@ SKIP = Statement(
         SELECT :id, 'core', :version, false
     )
     INSERT INTO tenants (id, number, slug, name, bucket)
-    SELECT :id, number, :slug, :name, {_BUCKET} FROM slot
+    SELECT :id, number, :slug, :name, {BUCKET} FROM slot
     RETURNING number, bucket, 0, {_GIVEN_UP}
     """)
     .bindparams(*_NEW, bindparam("first", type_=Integer), bindparam("buckets", type_=Integer))
@@ -151,7 +156,7 @@ _COLUMNS = (SlotRow.number, SlotRow.bucket, SlotRow.state, SlotRow.version)
 BEGIN = Statement(
     text(f"""
     INSERT INTO slots (number, bucket)
-    SELECT number, {_BUCKET} FROM nextval('slots_number_seq') AS number
+    SELECT number, {BUCKET} FROM nextval('slots_number_seq') AS number
     RETURNING number, bucket, state, version
     """)
     .bindparams(bindparam("first", type_=Integer), bindparam("buckets", type_=Integer))
@@ -185,7 +190,9 @@ GIVE_UP = Statement(update(SlotRow).where(SlotRow.number == _number).values(stat
 REMOVE = Statement(delete(SlotRow).where(SlotRow.number == _number))
 COUNT = Statement(
     select(
-        func.count().filter(SlotRow.state == "free", SlotRow.version >= _version).label("free"),
+        func.count()
+        .filter(SlotRow.state == "free", SlotRow.version >= _version, text(_COUNTED))
+        .label("free"),
         func.count()
         .filter(
             or_(SlotRow.state == "building", SlotRow.version < _version),

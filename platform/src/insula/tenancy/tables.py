@@ -37,7 +37,7 @@ class TenantRow(CatalogueTable):
     slug: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     status: Mapped[str] = mapped_column(server_default="active")
-    bucket: Mapped[int] = mapped_column(SmallInteger)
+    bucket: Mapped[int] = mapped_column(SmallInteger, index=True)
     # Raised by whatever the gate caches: status, modules, permissions.
     epoch: Mapped[int] = mapped_column(BigInteger, server_default="0")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
