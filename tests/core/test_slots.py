@@ -136,14 +136,16 @@ def test_a_slot_is_what_a_sign_up_would_have_built(
     assert definition(claimed) == definition(built)
 
 
-@pytest.mark.parametrize("cells", [1, 5, 10])
+@pytest.mark.parametrize(("cells", "turn"), [(1, 1), (4, 1), (10, 1), (10, 10), (5, 20)])
 @pytest.mark.parametrize("buckets", [1, 4, 7])
-def test_buckets_of_a_cell_get_equally_many(pool: Pool, cells: int, buckets: int) -> None:
-    """Though cells take twenty numbers each in turn."""
+def test_buckets_of_a_cell_get_equally_many(
+    pool: Pool, cells: int, turn: int, buckets: int
+) -> None:
+    """Though cells take so many numbers each in turn."""
     bucket = slots.BUCKET.replace(":first", "0").replace(":buckets", str(buckets))
     counted = pool.ask(
         f"SELECT count(*) AS tenants FROM generate_series(1, {2000 * cells}) AS number "
-        f"WHERE number / 20 % {cells} = 0 GROUP BY {bucket}"
+        f"WHERE number / {turn} % {cells} = 0 GROUP BY {bucket}"
     )
     tenants = [line["tenants"] for line in counted]
     assert len(tenants) == buckets
