@@ -18,7 +18,7 @@ TENANTS_OF_CONNECTION = 1000
 """That have their place there, at most."""
 _TENANTS_OF_BUCKET = 2000
 _STATEMENTS = 1500
-"""Of a connection, prepared for one tenant each: a few less than two for each of them."""
+"""Of a connection, prepared for one tenant alone: more than one for each of them."""
 
 
 class Layout(NamedTuple):
