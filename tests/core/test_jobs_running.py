@@ -167,6 +167,15 @@ async def test_what_a_worker_does_that_was_taken_for_dead_no_longer_counts(
     assert (await shown(acme, job_id, "succeeded"))["result"] == 2
 
 
+async def hand_out(bench: Bench, job: Job[Any], queue: str) -> None:
+    """Put a turn of the job on its way, with no worker at the queue."""
+    dispatcher = bench.runner([job], queue=queue).dispatcher(0)
+    for _ in range(600):
+        if await dispatcher.step():
+            return
+        await asyncio.sleep(0.05)
+
+
 async def test_a_redis_that_lost_its_memory_loses_no_job(bench: Bench, acme: TestTenant) -> None:
     seen: list[UUID] = []
 
@@ -177,11 +186,7 @@ async def test_a_redis_that_lost_its_memory_loses_no_job(bench: Bench, acme: Tes
     set_up(bench, job_lease_seconds=1.5)
     asked = await bench.ask(acme, job, count=3)
     name = f"test-{secrets.token_hex(4)}"
-    handing_out = bench.runner([job], queue=name).dispatcher(0)
-    for _ in range(600):
-        if await handing_out.step():
-            break
-        await asyncio.sleep(0.05)
+    await hand_out(bench, job, name)
     redis = Redis.from_url(bench.platform.foundation.settings.redis_url)
     lost = [key async for key in redis.scan_iter(f"saq:*{name}*")]
     assert lost
@@ -189,6 +194,29 @@ async def test_a_redis_that_lost_its_memory_loses_no_job(bench: Bench, acme: Tes
     await redis.aclose()
     async with running(bench.runner([job], queue=name)):
         await until(lambda: set(seen) == set(asked))
+
+
+async def test_a_turn_whose_worker_died_before_it_began_is_sent_again(
+    bench: Bench, acme: TestTenant
+) -> None:
+    seen: list[UUID] = []
+
+    async def note(context: JobContext, args: Nothing) -> None:
+        seen.append(context.job_id)
+
+    job = Job(name=unique("garden.note"), args=Nothing, run=note)
+    set_up(bench, job_lease_seconds=1.5)
+    asked = await bench.ask(acme, job, count=2)
+    name = f"test-{secrets.token_hex(4)}"
+    await hand_out(bench, job, name)
+    dying = RedisQueue(Redis.from_url(bench.platform.foundation.settings.redis_url), name=name)
+    in_hand = await dying.dequeue(timeout=60)
+    assert in_hand is not None
+    await in_hand.update(status=Status.ACTIVE)  # what SAQ's worker does ahead of calling us
+    await dying.disconnect()
+    async with running(bench.runner([job], queue=name)):
+        await until(lambda: set(seen) == set(asked))
+    assert len(seen) == 2
 
 
 async def test_a_stopping_worker_lets_its_jobs_finish(bench: Bench, acme: TestTenant) -> None:

@@ -13,6 +13,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 from saq.job import Job as SaqJob
+from saq.job import Status
 from saq.queue.redis import RedisQueue
 from saq.worker import Worker
 
@@ -35,27 +36,28 @@ class TurnQueue(RedisQueue):
         super().__init__(Redis.from_url(url), name=name)
 
     async def send(self, turn: Turn, seconds: float, *, cell: int = 0) -> None:
-        """Put a turn on its way, unless it is already. After ``seconds`` in a worker's hand the
-        message is swept away: the worker has died with it.
+        """Put a turn that nobody has taken on its way, unless its message still waits there. If a
+        worker has the message in hand, it died before it took the turn, and the message is sent
+        again; should it be alive, the turn is taken once all the same. After ``seconds`` in a
+        worker's hand a message is swept away.
 
         Raises:
             redis.exceptions.RedisError: Redis is down.
         """
-        await self.enqueue(
-            SaqJob(
-                FUNCTION,
-                {
-                    "cell": cell,
-                    "tenant": turn.tenant,
-                    "job": str(turn.job_id),
-                    "turn": turn.turn,
-                },
-                key=f"{cell}:{turn.job_id}:{turn.turn}",
-                timeout=int(seconds),
-                retries=1,
-                ttl=-1,
-            )
+        job = SaqJob(
+            FUNCTION,
+            {"cell": cell, "tenant": turn.tenant, "job": str(turn.job_id), "turn": turn.turn},
+            key=f"{cell}:{turn.job_id}:{turn.turn}",
+            timeout=int(seconds),
+            retries=1,
+            ttl=-1,
         )
+        if await self.enqueue(job) is None and await self._is_in_hand(job.key):
+            await self.retry(job, None)
+
+    async def _is_in_hand(self, key: str) -> bool:
+        sent = await self.job(key)
+        return sent is not None and sent.status == Status.ACTIVE
 
     async def dequeue(
         self,
