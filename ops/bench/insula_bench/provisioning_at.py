@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import asyncpg
+from insula import collector
 from insula.db import Work
 from insula.http.redis_line import Address, RedisLine
 from insula.identity import passwords
@@ -33,7 +34,10 @@ CATALOGUES = (
 _OF_THIS = " WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())"
 _PASSWORD = "a long enough pass phrase"
 _SIGN_UPS = 3
-"""For each time that a module is switched on: a p99 wants many."""
+"""For each time that a module is switched on."""
+_STOCK, _STOCKS = 10, 40
+"""Sign-ups one after the other in the grown installation alone, and how often: a p99 wants many,
+and the small one is to stay small."""
 
 
 class Figures(NamedTuple):
@@ -67,6 +71,7 @@ def measure(small: Crowd, grown: Crowd, *, times: int) -> Size:
 
 
 async def _measure(small: Crowd, grown: Crowd, times: int) -> Size:
+    collector.freeze()  # as Insula's own processes do
     known = await passwords.hash_password(_PASSWORD)
 
     async def hashed(_: str) -> str:
@@ -84,6 +89,8 @@ async def _measure(small: Crowd, grown: Crowd, times: int) -> Size:
             for number in range(times):
                 for bench in benches:
                     await bench.round(is_cold=number % 3 == 0)
+            for _ in range(_STOCKS):
+                await benches[1].sign_ups(_STOCK)
             rows = await benches[1].rows_of_cold()
             huge_pages = await benches[1].huge_pages()
         finally:
@@ -102,7 +109,8 @@ class _Bench:
         self._settings = installation.settings
         self._modules = discover()
         self._cells = Cells(self._settings, size=4)
-        self._filling = Filling(self._cells.catalogue, buckets=self._settings.buckets)
+        self._worker = Cells(self._settings, size=4)
+        self._filling = Filling(self._worker.catalogue, buckets=self._settings.buckets)
         tokens = AccessTokens(self._settings.secret_key, seconds=900)
         revocations = Revocations(RedisLine(Address(self._settings.redis_url), ()), 900)
         self._sessions = Sessions(tokens, revocations, refresh_seconds=86400, lasting_seconds=86400)
@@ -112,10 +120,8 @@ class _Bench:
         return Figures(*(Times(name, seconds) for name, seconds in self._found.items()))
 
     async def round(self, *, is_cold: bool = True, is_counted: bool = True) -> None:
-        """Slots, sign-ups on them, notes for one tenant; and, costly, one without a slot."""
-        for _ in range(_SIGN_UPS - 1):
-            await self._note(is_counted, slot=self._build_slot, disk=self._sync)
-            await self._note(is_counted, sign_up=lambda: self._transact(self._claim))
+        """Slots and as many sign-ups, notes for one of them; and, costly, a tenant without one."""
+        await self.sign_ups(_SIGN_UPS - 1, is_counted=is_counted)
         made: list[Tenant] = []
 
         async def claim(work: Work) -> None:
@@ -130,6 +136,13 @@ class _Bench:
         if is_cold:
             await self._note(is_counted, cold=lambda: self._transact(self._build_whole))
             await self._note(is_counted, bare=self._bare.build)
+
+    async def sign_ups(self, count: int, *, is_counted: bool = True) -> None:
+        """So many slots, and then a sign-up on each."""
+        for _ in range(count):
+            await self._note(is_counted, slot=self._build_slot, disk=self._sync)
+        for _ in range(count):
+            await self._note(is_counted, sign_up=lambda: self._transact(self._claim))
 
     async def _note(
         self, is_counted: bool, **acts: Callable[[], Coroutine[Any, Any, None]]
@@ -159,6 +172,7 @@ class _Bench:
 
     async def close(self) -> None:
         await self._cells.close()
+        await self._worker.close()
         await self._bare.close()
 
     async def _timed(self, act: Callable[[], Coroutine[Any, Any, None]]) -> float:
@@ -173,7 +187,7 @@ class _Bench:
 
     async def _sign_up(self, work: Work) -> Tenant:
         owner = Owner(email="o@example.com", name="O", password=_PASSWORD)
-        form = SignUp(slug=f"made-{token_hex(8)}", name="Tenant", owner=owner)
+        form = SignUp(slug=_slug(), name="Tenant", owner=owner)
         device = Device("bench", "127.0.0.1")
         buckets = self._settings.buckets
         return (await sign_up(work, self._sessions, form, device, buckets=buckets)).tenant
@@ -182,13 +196,19 @@ class _Bench:
         await self._filling.finish(await self._filling.begin())
 
     async def _build_whole(self, work: Work) -> None:
-        """A sign-up without a slot, and every module."""
-        tenant = await self._sign_up(work)
+        """A tenant without a slot, with every module."""
+        buckets = self._settings.buckets
+        async with provisioning.creating(work, slug=_slug(), name="Tenant", buckets=buckets) as at:
+            tenant, _ = at
         await provisioning.enable(work, tenant, *self._modules.values())
 
     async def _rows(self) -> dict[str, int]:
         found = [await _counted(url) for url in self._urls]
         return {name: sum(each[name] for each in found) for name in found[0]}
+
+
+def _slug() -> str:
+    return f"made-{token_hex(8)}"
 
 
 async def _counted(url: str) -> dict[str, int]:

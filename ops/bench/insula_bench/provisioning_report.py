@@ -18,8 +18,10 @@ Two installations side by side, one with {small:,} tenants all the time and one 
 every tenant of theirs has core and notes, and what is made here comes on top.
 Notes are switched on {count} times, at the two in turns (three sign-ups and slots for each; *cold*
 a third as often), from `BEGIN` to the end of `COMMIT`. *Sign-up* claims a slot and writes tenant,
-owner and session; *slot* is what is built ahead, in steps of at most ten tables; *cold* is a
-sign-up without a slot with every module that there is, in one transaction: {tables} tables. *Bare*
+owner and session: {sign_ups} times in the grown installation, for the p99; slots are built by
+connections of others, as a worker's are. *Slot* is what is built ahead, in steps of at most ten
+tables; *cold* is a tenant that is built without a slot, with every module that there is, in one
+transaction: {tables} tables, without owner and session, which a sign-up writes on top. *Bare*
 is what PostgreSQL alone takes for the same tables and indexes, by one script in an empty database
 of the same server, without role, privileges, row security and records. The catalogues
 have been vacuumed when a tenth of the tenants was missing: in the holes that VACUUM finds, what
@@ -55,6 +57,7 @@ def section(found: Provisioning) -> str:
         small=found.small,
         layout=found.layout,
         count=len(last.grown.enable.seconds),
+        sign_ups=len(last.grown.sign_up.seconds),
         huge_pages=last.huge_pages,
         disk_p50=f"{last.grown.disk.median * 1e3:.2f}",
         disk_p99=f"{last.grown.disk.p99 * 1e3:.2f}",
