@@ -212,6 +212,11 @@ async def test_what_comes_in_is_in_the_tenants_log_once(outside: Outside, sign_u
     assert other["data"] == {"total": 5}
 
 
+def _letters(count: int) -> str:
+    """Of three bytes each, and no two in a row that could be compressed."""
+    return "".join(chr(0x4E00 + secrets.randbelow(20_000)) for _ in range(count))
+
+
 async def test_what_is_not_for_us_is_laid_aside_and_holds_nothing_up(
     outside: Outside, sign_up: SignUp
 ) -> None:
@@ -224,6 +229,7 @@ async def test_what_is_not_for_us_is_laid_aside_and_holds_nothing_up(
         incoming(acme, type="notes.note.created"),
         incoming(acme, data={"text": "a\0b"}),
         incoming(acme, data={"text": "x" * 300_000}),
+        incoming(acme, id=_letters(500), source=_letters(500)),
     ]
     await outside.write(*refused, incoming(acme, id="good"))
     await asyncio.to_thread(

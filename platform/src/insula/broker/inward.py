@@ -29,6 +29,8 @@ from insula.tenancy.tenant import Tenant
 log = structlog.get_logger("insula.broker")
 
 _LONGEST = 256 << 10
+_LONGEST_KEY = 2000
+"""Bytes of ``source`` and ``id`` together: a line of PostgreSQL's index holds 2,704."""
 _KEPT = timedelta(days=7)
 """A broker that delivers again after this long is taken at its word."""
 _LOOK_SECONDS = 2.0
@@ -108,6 +110,8 @@ class Inbound:
             event = msgspec.json.decode(body, type=Incoming)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise Refused(f"no CloudEvent for a tenant: {error}") from error
+        if len((event.source + event.id).encode()) > _LONGEST_KEY:
+            raise Refused(f"source and id have more than {_LONGEST_KEY} bytes together")
         if event.specversion != "1.0":
             raise Refused("a version of CloudEvents that nobody here speaks")
         if event.type.partition(".")[0] in self._ours:
