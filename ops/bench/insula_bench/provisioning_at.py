@@ -84,11 +84,15 @@ async def _measure(small: Crowd, grown: Crowd, times: int) -> Size:
     ):  # before BEGIN, and no database's
         benches = [_Bench(crowd, await Bare.made(crowd.urls[0])) for crowd in (small, grown)]
         try:
-            for bench in benches:
-                await bench.round(is_counted=False)
-            for number in range(times):
+            for number in range(times + 1):
                 for bench in benches:
-                    await bench.round(is_cold=number % 3 == 0)
+                    await bench.round(is_counted=number > 0)
+            for number in range(times // 2 + 1):
+                for bench in benches:
+                    await bench.cold(is_counted=number > 0)
+            for number in range(times // 3 + 1):
+                for bench in benches:
+                    await bench.bare(is_counted=number > 0)
             for _ in range(_STOCKS):
                 await benches[1].sign_ups(_STOCK)
             rows = await benches[1].rows_of_cold()
@@ -119,8 +123,8 @@ class _Bench:
     def figures(self) -> Figures:
         return Figures(*(Times(name, seconds) for name, seconds in self._found.items()))
 
-    async def round(self, *, is_cold: bool = True, is_counted: bool = True) -> None:
-        """Slots and as many sign-ups, notes for one of them; and, costly, a tenant without one."""
+    async def round(self, *, is_counted: bool) -> None:
+        """Slots and as many sign-ups; notes for the last one."""
         await self.sign_ups(_SIGN_UPS - 1, is_counted=is_counted)
         made: list[Tenant] = []
 
@@ -133,9 +137,13 @@ class _Bench:
         await self._note(is_counted, slot=self._build_slot, disk=self._sync)
         await self._note(is_counted, sign_up=lambda: self._transact(claim))
         await self._note(is_counted, enable=lambda: self._transact(enable))
-        if is_cold:
-            await self._note(is_counted, cold=lambda: self._transact(self._build_whole))
-            await self._note(is_counted, bare=self._bare.build)
+
+    async def cold(self, *, is_counted: bool) -> None:
+        """A tenant where no worker fills slots: then each one is built like that."""
+        await self._note(is_counted, cold=lambda: self._transact(self._build_whole))
+
+    async def bare(self, *, is_counted: bool) -> None:
+        await self._note(is_counted, bare=self._bare.build)
 
     async def sign_ups(self, count: int, *, is_counted: bool = True) -> None:
         """So many slots, and then a sign-up on each."""

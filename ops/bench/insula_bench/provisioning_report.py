@@ -16,12 +16,12 @@ slot, as where no worker is:
 Two installations side by side, one with {small:,} tenants all the time and one that grows
 ({layout} cells × buckets × connections in the end, all cells on one server);
 every tenant of theirs has core and notes, and what is made here comes on top.
-Notes are switched on {count} times, at the two in turns (three sign-ups and slots for each; *cold*
-a third as often), from `BEGIN` to the end of `COMMIT`. *Sign-up* claims a slot and writes tenant,
-owner and session: {sign_ups} times in the grown installation, for the p99; slots are built by
-connections of others, as a worker's are. *Slot* is what is built ahead, in steps of at most ten
-tables; *cold* is a tenant that is built without a slot, with every module that there is, in one
-transaction: {tables} tables, without owner and session, which a sign-up writes on top. *Bare*
+Notes are switched on {count} times, at the two in turns, from `BEGIN` to the end of `COMMIT`, with
+three slots and sign-ups for each time. *Sign-up* claims a slot and writes tenant, owner and
+session: {sign_ups} times in the grown installation, for the p99; slots are built by connections of
+others, as a worker's are. *Slot* is what is built ahead, in steps of at most ten tables; *cold*, in
+turns of its own, is a tenant that is built where nobody fills slots, with every module that there
+is, in one transaction: {tables} tables, without the owner and session that a sign-up writes. *Bare*
 is what PostgreSQL alone takes for the same tables and indexes, by one script in an empty database
 of the same server, without role, privileges, row security and records. The catalogues
 have been vacuumed when a tenth of the tenants was missing: in the holes that VACUUM finds, what
