@@ -84,6 +84,8 @@ async def _measure(small: Crowd, grown: Crowd, times: int) -> Size:
     ):  # before BEGIN, and no database's
         benches = [_Bench(crowd, await Bare.made(crowd.urls[0])) for crowd in (small, grown)]
         try:
+            for bench in benches:
+                await bench.connect()
             for number in range(times + 1):
                 for bench in benches:
                     await bench.round(is_counted=number > 0)
@@ -122,6 +124,13 @@ class _Bench:
 
     def figures(self) -> Figures:
         return Figures(*(Times(name, seconds) for name, seconds in self._found.items()))
+
+    async def connect(self) -> None:
+        """To every cell, as whoever has been at work for a while is."""
+        for cell in range(len(self._urls)):
+            for cells in (self._cells, self._worker):
+                async with cells.catalogue.transaction(cell, CATALOGUE_PRELUDE) as work:
+                    await work.bare()
 
     async def round(self, *, is_counted: bool) -> None:
         """Slots and as many sign-ups; notes for the last one."""
