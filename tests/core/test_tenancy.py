@@ -14,6 +14,7 @@ import asyncpg
 import httpx
 import pytest
 from fixtures.installation import PASSWORD, Installation, SignUp, TestTenant, WebServer
+from insula.db import TenantTable
 from insula.embedded import postgres
 from insula.tenancy.cells import BUCKETS_OF_CELL
 from insula.tenancy.registrars import (
@@ -35,6 +36,20 @@ def _rows(installation: Installation, statement: str) -> set[str]:
     result = _psql(installation.settings.database_url, statement)
     assert result.returncode == 0, result.stderr
     return set(result.stdout.split())
+
+
+def test_tables_of_short_text_have_no_toast(installation: Installation, sign_up: SignUp) -> None:
+    tenant = sign_up("blog", "notes", "polls", "tasks")
+    without = _rows(
+        installation,
+        "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace "
+        f"JOIN ctl.tenants t ON nspname = 't_' || number WHERE slug = '{tenant.slug}' "
+        "AND relkind = 'r' AND reltoastrelid = 0",
+    )
+    tables = TenantTable.metadata.tables.values()
+    short = {table.name for table in tables if table.info.get("short")}
+    assert len(short) >= 20
+    assert short <= without
 
 
 def test_a_bucket_login_reaches_nothing_unless_it_is_bound(

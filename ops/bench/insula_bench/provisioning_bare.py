@@ -9,6 +9,7 @@ from secrets import token_hex
 import asyncpg
 from insula.module import discover
 from insula.tenancy.fleet import tenant_files
+from insula.tenancy.migrations import anew
 
 _SHARED = files("insula.tenancy") / "shared_functions.sql"
 _BLOCK = bytes(8192)
@@ -23,7 +24,7 @@ class Bare:
         self._connection = connection
         self._built = 0
         self._sql = "".join(
-            (file.fresh or file.sql).rstrip().rstrip(";") + ";\n"
+            anew(file).rstrip().rstrip(";") + ";\n"
             for steps in tenant_files(discover()).values()
             for file in steps
         )

@@ -1,5 +1,5 @@
-"""What a table class says of its columns to those who carry a tenant elsewhere, and to those who
-erase a person.
+"""What a table class says of its columns to those who carry a tenant elsewhere, to those who erase
+a person, and to those who make its table.
 
 They go into SQLAlchemy's ``info``, of a column or of a table (``__table_args__``), and are joined
 with ``|``::
@@ -75,6 +75,10 @@ def written(*, of: str, blank: str) -> Mark:
     """A column that is blanked instead of its row being deleted, where ``of`` is ``content``."""
     return {"written": Written(of, blank)}
 
+
+SHORT: Mark = {"short": True}
+"""Of a table: all of its text has an upper limit, and no row is longer than 8,000 bytes. It is then
+made without a TOAST table, and the index of one, which would stay empty."""
 
 IMPERSONAL: Mark = {"impersonal": True}
 """Of a column that is named as if it spoke of a person and does not."""

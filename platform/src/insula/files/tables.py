@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, LargeBina
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insula.db import TenantTable
-from insula.db.marks import carried_where, person, stays
+from insula.db.marks import SHORT, carried_where, person, stays
 
 
 class FileRow(TenantTable):
@@ -57,7 +57,7 @@ class UploadPartRow(TenantTable):
     """A stretch of a resumable upload that is safe in the store."""
 
     __tablename__ = "upload_parts"
-    __table_args__ = ({"info": stays()},)
+    __table_args__ = ({"info": stays() | SHORT},)
 
     upload_id: Mapped[UUID] = mapped_column(
         ForeignKey("uploads.id", ondelete="CASCADE"), primary_key=True
@@ -83,7 +83,10 @@ class AttachmentRow(TenantTable):
     __tablename__ = "attachments"
     __table_args__ = (
         Index("ix_attachments_thing", "module", "thing_id", "file_id"),
-        {"info": carried_where("file_id IN (SELECT id FROM files WHERE deleted_at IS NULL)")},
+        {
+            "info": carried_where("file_id IN (SELECT id FROM files WHERE deleted_at IS NULL)")
+            | SHORT
+        },
     )
 
     file_id: Mapped[UUID] = mapped_column(

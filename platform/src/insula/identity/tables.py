@@ -7,12 +7,15 @@ from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insula.db import TenantTable
-from insula.db.marks import person, personal, stays
+from insula.db.marks import SHORT, person, personal, stays
 
 
 class UserRow(TenantTable):
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("status in ('active', 'disabled')", name="status"),)
+    __table_args__ = (
+        CheckConstraint("status in ('active', 'disabled')", name="status"),
+        {"info": SHORT},
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, info=person("keep"))
     # Normalised: lower case, ASCII domain.
@@ -38,7 +41,7 @@ class SessionRow(TenantTable):
     """One login on one device: the family of refresh tokens that descend from it."""
 
     __tablename__ = "sessions"
-    __table_args__ = ({"info": stays()},)
+    __table_args__ = ({"info": stays() | SHORT},)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(
@@ -58,7 +61,7 @@ class RefreshToken(TenantTable):
     """Tokens are stored as SHA-256 digests: they have 256 bits of entropy, so no salt is needed."""
 
     __tablename__ = "refresh_tokens"
-    __table_args__ = ({"info": stays()},)
+    __table_args__ = ({"info": stays() | SHORT},)
 
     digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     session_id: Mapped[UUID] = mapped_column(

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, LargeBinary, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insula.db import TenantTable
-from insula.db.marks import IMPERSONAL, person, stays
+from insula.db.marks import IMPERSONAL, SHORT, person, stays
 
 
 class ExportRow(TenantTable):
@@ -17,7 +17,7 @@ class ExportRow(TenantTable):
     __tablename__ = "exports"
     __table_args__ = (
         CheckConstraint("kind in ('tenant', 'person')", name="kind"),
-        {"info": stays()},
+        {"info": stays() | SHORT},
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

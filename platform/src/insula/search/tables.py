@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Identity, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insula.db import TenantTable
-from insula.db.marks import stays
+from insula.db.marks import SHORT, stays
 
 
 class SearchWord(TenantTable):
@@ -17,7 +17,7 @@ class SearchWord(TenantTable):
     __tablename__ = "search_words"
     __table_args__ = (
         Index("ix_search_words_trigrams", "trigrams", postgresql_using="gin"),
-        {"info": stays()},  # the triggers of the tables that are loaded write it again
+        {"info": stays() | SHORT},  # the triggers of the tables that are loaded write it again
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from insula.db import CatalogueTable, TenantTable
-from insula.db.marks import stays
+from insula.db.marks import SHORT, stays
 
 
 class TenantRow(CatalogueTable):
@@ -210,7 +210,7 @@ class Migration(TenantTable):
     """What has been applied to this schema, module by module; the tenant's role may only read."""
 
     __tablename__ = "insula_migrations"
-    __table_args__ = ({"info": stays()},)
+    __table_args__ = ({"info": stays() | SHORT},)
 
     module: Mapped[str] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)

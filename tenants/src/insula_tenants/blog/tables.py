@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from insula.db import TenantTable
-from insula.db.marks import person, personal, written
+from insula.db.marks import SHORT, person, personal, written
 from insula.search import searchable
 from sqlalchemy import (
     BigInteger,
@@ -79,6 +79,7 @@ class BlogSlug(TenantTable):
     """Every slug that an article has or had: an old address leads on for ever."""
 
     __tablename__ = "blog_slugs"
+    __table_args__ = ({"info": SHORT},)
 
     slug: Mapped[str] = mapped_column(primary_key=True)
     article_id: Mapped[UUID] = mapped_column(

@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from insula.db import TenantTable
-from insula.db.marks import person, written
+from insula.db.marks import SHORT, person, written
 from insula.search import searchable
 from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -72,6 +72,7 @@ class NoteShare(TenantTable):
     """A link by which anybody may read one note. Only the token's SHA-256 digest is kept."""
 
     __tablename__ = "notes_shares"
+    __table_args__ = ({"info": SHORT},)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     note_id: Mapped[UUID] = mapped_column(ForeignKey("notes.id", ondelete="CASCADE"), index=True)
@@ -85,7 +86,10 @@ class NoteWord(TenantTable):
     """A word that the grammar check takes for right: one user's, or everybody's."""
 
     __tablename__ = "notes_words"
-    __table_args__ = (UniqueConstraint("owner_id", "folded", postgresql_nulls_not_distinct=True),)
+    __table_args__ = (
+        UniqueConstraint("owner_id", "folded", postgresql_nulls_not_distinct=True),
+        {"info": SHORT},
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"), info=person("delete"))

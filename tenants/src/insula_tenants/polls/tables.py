@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from insula.db import TenantTable
-from insula.db.marks import person
+from insula.db.marks import SHORT, person
 from insula.search import searchable
 from sqlalchemy import (
     ARRAY,
@@ -81,6 +81,7 @@ class PollToken(TenantTable):
     """Permission to vote once, for whoever holds it. Only its SHA-256 digest is kept."""
 
     __tablename__ = "polls_tokens"
+    __table_args__ = ({"info": SHORT},)
 
     poll_id: Mapped[UUID] = mapped_column(ForeignKey(_POLL, ondelete="CASCADE"), primary_key=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
@@ -90,6 +91,7 @@ class PollVoter(TenantTable):
     """Somebody who has voted: the primary key is what makes a second vote impossible."""
 
     __tablename__ = "polls_voters"
+    __table_args__ = ({"info": SHORT},)
 
     poll_id: Mapped[UUID] = mapped_column(ForeignKey(_POLL, ondelete="CASCADE"), primary_key=True)
     voter: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
@@ -157,6 +159,7 @@ class PollCount(TenantTable):
     """The tally: how many votes say this. Nothing is kept for none."""
 
     __tablename__ = "polls_counts"
+    __table_args__ = ({"info": SHORT},)
 
     poll_id: Mapped[UUID] = mapped_column(ForeignKey(_POLL, ondelete="CASCADE"), primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from insula.db import TenantTable
-from insula.db.marks import person
+from insula.db.marks import SHORT, person
 from insula.search import searchable
 from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, LargeBinary, func
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -37,7 +37,10 @@ class Member(TenantTable):
     """Who has a part in a project. Others see it only if the whole tenant does."""
 
     __tablename__ = "tasks_members"
-    __table_args__ = (CheckConstraint("role in ('owner', 'editor', 'viewer')", name="role"),)
+    __table_args__ = (
+        CheckConstraint("role in ('owner', 'editor', 'viewer')", name="role"),
+        {"info": SHORT},
+    )
 
     project_id: Mapped[UUID] = mapped_column(
         ForeignKey("tasks_projects.id", ondelete="CASCADE"), primary_key=True
@@ -127,6 +130,7 @@ class Reminder(TenantTable):
     """``before`` counts back from when the task is due; else it is at an instant of its own."""
 
     __tablename__ = "tasks_reminders"
+    __table_args__ = ({"info": SHORT},)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     task_id: Mapped[UUID] = mapped_column(ForeignKey("tasks.id", ondelete="CASCADE"), index=True)
@@ -142,6 +146,7 @@ class Label(TenantTable):
     """What a label looks like. Which tasks have it is with the tasks."""
 
     __tablename__ = "tasks_labels"
+    __table_args__ = ({"info": SHORT},)
 
     name: Mapped[str] = mapped_column(primary_key=True)
     colour: Mapped[str]
@@ -149,6 +154,7 @@ class Label(TenantTable):
 
 class SavedFilter(TenantTable):
     __tablename__ = "tasks_filters"
+    __table_args__ = ({"info": SHORT},)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     owner_id: Mapped[UUID] = mapped_column(
@@ -167,6 +173,7 @@ class Link(TenantTable):
     """A capability URL for Todo-Backend clients. Only the token's SHA-256 digest is kept."""
 
     __tablename__ = "tasks_links"
+    __table_args__ = ({"info": SHORT},)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     project_id: Mapped[UUID] = mapped_column(
