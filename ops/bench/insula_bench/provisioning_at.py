@@ -35,9 +35,9 @@ _OF_THIS = " WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_d
 _PASSWORD = "a long enough pass phrase"
 _SIGN_UPS = 3
 """For each time that a module is switched on."""
-_STOCK, _STOCKS = 10, 40
-"""Sign-ups one after the other in the grown installation alone, and how often: a p99 wants many,
-and the small one is to stay small."""
+_STOCK = 10
+"""Sign-ups one after the other in the grown installation alone: a p99 wants many, and the small one
+is to stay small."""
 
 
 class Figures(NamedTuple):
@@ -89,13 +89,13 @@ async def _measure(small: Crowd, grown: Crowd, times: int) -> Size:
             for number in range(times + 1):
                 for bench in benches:
                     await bench.round(is_counted=number > 0)
-            for number in range(times // 2 + 1):
+            for number in range(1 + -(-times // 2)):
                 for bench in benches:
                     await bench.cold(is_counted=number > 0)
-            for number in range(times // 3 + 1):
+            for number in range(1 + -(-times // 3)):
                 for bench in benches:
                     await bench.bare(is_counted=number > 0)
-            for _ in range(_STOCKS):
+            for _ in range(times * 2 // 3):
                 await benches[1].sign_ups(_STOCK)
             rows = await benches[1].rows_of_cold()
             huge_pages = await benches[1].huge_pages()
