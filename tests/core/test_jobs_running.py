@@ -167,16 +167,11 @@ async def test_what_a_worker_does_that_was_taken_for_dead_no_longer_counts(
     assert (await shown(acme, job_id, "succeeded"))["result"] == 2
 
 
-async def hand_out(bench: Bench, job: Job[Any], queue: str) -> None:
-    """Put a turn of the job on its way, with no worker at the queue."""
-    dispatcher = bench.runner([job], queue=queue).dispatcher(0)
-    for _ in range(600):
-        if await dispatcher.step():
-            return
-        await asyncio.sleep(0.05)
-
-
-async def test_a_redis_that_lost_its_memory_loses_no_job(bench: Bench, acme: TestTenant) -> None:
+async def handed_out(
+    bench: Bench, tenant: TestTenant, count: int
+) -> tuple[Job[Any], str, list[UUID], list[UUID]]:
+    """A job that was asked for so many times and put on its way, to a queue at which no worker is
+    yet; that queue; the asked-for ids, and where those go that are run."""
     seen: list[UUID] = []
 
     async def note(context: JobContext, args: Nothing) -> None:
@@ -184,9 +179,18 @@ async def test_a_redis_that_lost_its_memory_loses_no_job(bench: Bench, acme: Tes
 
     job = Job(name=unique("garden.note"), args=Nothing, run=note)
     set_up(bench, job_lease_seconds=1.5)
-    asked = await bench.ask(acme, job, count=3)
-    name = f"test-{secrets.token_hex(4)}"
-    await hand_out(bench, job, name)
+    asked = await bench.ask(tenant, job, count=count)
+    queue = f"test-{secrets.token_hex(4)}"
+    dispatcher = bench.runner([job], queue=queue).dispatcher(0)
+    for _ in range(600):
+        if await dispatcher.step():
+            break
+        await asyncio.sleep(0.05)
+    return job, queue, asked, seen
+
+
+async def test_a_redis_that_lost_its_memory_loses_no_job(bench: Bench, acme: TestTenant) -> None:
+    job, name, asked, seen = await handed_out(bench, acme, 3)
     redis = Redis.from_url(bench.platform.foundation.settings.redis_url)
     lost = [key async for key in redis.scan_iter(f"saq:*{name}*")]
     assert lost
@@ -199,16 +203,7 @@ async def test_a_redis_that_lost_its_memory_loses_no_job(bench: Bench, acme: Tes
 async def test_a_turn_whose_worker_died_before_it_began_is_sent_again(
     bench: Bench, acme: TestTenant
 ) -> None:
-    seen: list[UUID] = []
-
-    async def note(context: JobContext, args: Nothing) -> None:
-        seen.append(context.job_id)
-
-    job = Job(name=unique("garden.note"), args=Nothing, run=note)
-    set_up(bench, job_lease_seconds=1.5)
-    asked = await bench.ask(acme, job, count=2)
-    name = f"test-{secrets.token_hex(4)}"
-    await hand_out(bench, job, name)
+    job, name, asked, seen = await handed_out(bench, acme, 2)
     dying = RedisQueue(Redis.from_url(bench.platform.foundation.settings.redis_url), name=name)
     in_hand = await dying.dequeue(timeout=60)
     assert in_hand is not None

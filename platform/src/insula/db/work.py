@@ -19,7 +19,7 @@ T = TypeVar("T")
 # What leaves nothing behind when the transaction has ended.
 _TRANSIENT = re.compile(r"(SET LOCAL|LOCK TABLE) [^;]*")
 # That a text needs no TOAST table. PostgreSQL 15 can't be told, and makes one.
-_STORAGE, _KNOWS_STORAGE = " STORAGE PLAIN", (16,)
+_STORAGE, _KNOWS_STORAGE = re.compile(r"(?<!\bSET) STORAGE PLAIN\b"), (16,)
 
 
 class RowNotFound(Exception):
@@ -170,7 +170,7 @@ class Work:
             connection.transport.disarm()
             script = self._prelude.script + script
         if connection.raw.get_server_version()[:1] < _KNOWS_STORAGE:
-            script = script.replace(_STORAGE, "")
+            script = _STORAGE.sub("", script)
         connection.scripts += 1
         await connection.raw.execute(script)
 
